@@ -1,0 +1,150 @@
+"""pydantic's findings -> problems in the user's words: place, what was found, what is allowed, the fix."""
+
+from __future__ import annotations
+
+import types
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from orchestrator.errors import PageError, Problem
+from orchestrator.pages.section import Section
+from orchestrator.pages.tree import Page, Path_, dotted
+from orchestrator.registry import nearest
+
+S = TypeVar("S", bound=Section)
+
+_EXPECTED = {
+    "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
+    "float_type": "a number", "float_parsing": "a number", "finite_number": "a finite number",
+    "bool_type": "true or false", "bool_parsing": "true or false", "string_type": "text",
+    "tuple_type": "a list, such as [0.9, 0.95]", "list_type": "a list", "dict_type": "a section of `key: value` lines",
+    "model_type": "a section of `key: value` lines", "model_attributes_type": "a section of `key: value` lines",
+    "none_required": "nothing",
+}  # fmt: skip
+
+
+def validate(page: Page, model: type[S]) -> S:
+    """The page as a `model`. Raises PageError with every problem, in the order of their lines."""
+    try:
+        return model.model_validate(page.data)
+    except ValidationError as error:
+        problems = {_explain(details, page, model): None for details in error.errors(include_url=False)}
+        raise PageError(sorted(problems, key=lambda problem: (problem.line, problem.column))) from None
+
+
+def _explain(details: ErrorDetails, page: Page, model: type[Section]) -> Problem:
+    path = _said_path(details["loc"], page)
+    kind, found = details["type"], details.get("input")
+    context = details.get("ctx", {})
+    if kind == "extra_forbidden":
+        valid = field_names(model, path[:-1], page)
+        guess = nearest(str(path[-1]), valid)
+        fix = f"write `{guess}`" if guess else "remove it"
+        return _problem(page, path, f"unknown key; this section knows {', '.join(valid)}", fix, key=True)
+    if kind == "missing":
+        return _problem(page, path, "is missing", f"add the line `{path[-1]}: ...`", key=True)
+    if kind in ("literal_error", "union_tag_invalid"):
+        expected = str(context.get("expected") or context.get("expected_tags"))
+        valid = [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
+        if kind == "union_tag_invalid":
+            tag = str(context.get("discriminator", "")).strip("'")
+            path, found = (*path, tag), context.get("tag")
+        guess = nearest(str(found), valid)
+        fix = f"write {guess!r}" if guess else f"choose one of: {', '.join(valid)}"
+        return _problem(page, path, f"found {found!r}; allowed: {', '.join(valid)}", fix)
+    if kind == "union_tag_not_found":
+        tag = str(context.get("discriminator", "")).strip("'")
+        return _problem(page, (*path, tag), "is missing", f"add the line `{tag}: ...`", key=True)
+    if kind in _EXPECTED:
+        return _problem(page, path, f"expected {_EXPECTED[kind]}, found {_shown(found)}", _fix_for(kind, found))
+    if kind in ("value_error", "assertion_error"):
+        message, _, fix = str(details["msg"]).removeprefix("Value error, ").partition("; fix: ")
+        return _problem(page, path, message, fix)
+    return _problem(page, path, f"{_lower(details['msg'])}, found {_shown(found)}", _fix_for_bound(context))
+
+
+def _said_path(location: tuple[int | str, ...], page: Page) -> Path_:
+    """pydantic's location without the union tags and function names that it puts between the keys."""
+    path: Path_ = ()
+    value: Any = page.data
+    for position, step in enumerate(location):
+        last = position == len(location) - 1
+        if isinstance(value, dict) and (step in value or last) and not _is_tag(step):
+            path, value = (*path, step), value.get(step)
+        elif isinstance(value, tuple) and isinstance(step, int):
+            path, value = (*path, step), value[step] if step < len(value) else None
+    return path
+
+
+def _is_tag(step: int | str) -> bool:
+    return isinstance(step, str) and any(mark in step for mark in "[]()")
+
+
+def section_types(annotation: Any) -> tuple[type[Section], ...]:
+    """The Section classes that an annotation can hold, through Optional, unions, Annotated and tuples."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return (annotation,)
+    if get_origin(annotation) in (Union, types.UnionType, Annotated, tuple):
+        return tuple(found for argument in get_args(annotation) for found in section_types(argument))
+    return ()
+
+
+def field_names(model: type[Section], path: Path_, page: Page) -> tuple[str, ...]:
+    """The keys allowed in the section at `path`; of a tagged union, those of the tagged member."""
+    candidates: tuple[type[Section], ...] = (model,)
+    value: Any = page.data
+    for step in path:
+        value = value[step]
+        if isinstance(step, str):
+            fields = [candidate.model_fields[step] for candidate in candidates if step in candidate.model_fields]
+            candidates = tuple(found for field in fields for found in section_types(field.annotation))
+    tagged = [candidate for candidate in candidates if _tags_fit(candidate, value)]
+    names = {name: None for candidate in tagged or candidates for name in candidate.model_fields}
+    return tuple(names)
+
+
+def _tags_fit(candidate: type[Section], value: Any) -> bool:
+    literals = {
+        name: get_args(field.annotation)
+        for name, field in candidate.model_fields.items()
+        if get_origin(field.annotation) is Literal
+    }
+    return isinstance(value, dict) and any(value.get(name) in allowed for name, allowed in literals.items())
+
+
+def _problem(page: Page, path: Path_, message: str, fix: str = "", *, key: bool = False) -> Problem:
+    place = page.keys.get(path) if key else page.values.get(path)
+    place = place or page.place(path)
+    return Problem(
+        file=place.file, line=place.line, column=place.column, path=dotted(path), message=message, fix=fix
+    )  # fmt: skip
+
+
+def _shown(found: Any) -> str:
+    if isinstance(found, dict):
+        return "a section"
+    if isinstance(found, tuple):
+        return f"the list {list(found)!r}"
+    return "nothing" if found is None else f"{found!r}"
+
+
+def _fix_for(kind: str, found: Any) -> str:
+    if kind.startswith("int") and isinstance(found, str):
+        return "write the number without quotes" if found.strip().isdigit() else "write a whole number, such as 8"
+    if kind.startswith("bool") and str(found).lower() in ("yes", "on", "1"):
+        return "write true"
+    if kind.startswith("bool") and str(found).lower() in ("no", "off", "0"):
+        return "write false"
+    return f"write {_EXPECTED[kind]}"
+
+
+def _fix_for_bound(context: dict[str, Any]) -> str:
+    words = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
+    bounds = [f"{words[name]} {context[name]}" for name in words if name in context]
+    return f"write a value of {' and '.join(bounds)}" if bounds else "see the page's schema for what is allowed"
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
