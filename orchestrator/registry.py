@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from orchestrator.errors import UnknownName
 
@@ -72,3 +72,10 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
     guess = nearest(name, names)
     hint = f"; did you mean {guess!r}?" if guess else ""
     return f"unknown {kind} {name!r}{hint} (there are: {', '.join(names) or 'none'})"
+
+
+FAMILIES: Registry[Any] = Registry(kind="model family", package="orchestrator.architecture.families")
+"""Each entry is a `Family`: the numbers of `model:` on a page, and the Architecture they mean."""
+
+OBJECTIVES: Registry[Any] = Registry(kind="objective", package="orchestrator.objectives")
+"""Each entry is an `Objective`: how samples become a batch, and a batch a loss."""

@@ -1,0 +1,1 @@
+"""One file per model family; its file name is the name on a page."""

@@ -1,0 +1,73 @@
+"""A whole model as data: embedding, blocks, final norm, head; exact counts without a tensor library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from orchestrator.architecture.parts import Attention, Embedding, GatedFeedForward, Head, RMSNorm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """One layer: attention and feed-forward, each behind its norm."""
+
+    attention: Attention
+    feed_forward: GatedFeedForward
+    norm: RMSNorm
+    norm_placement: Literal["pre"] = "pre"
+
+    @property
+    def parameters(self) -> int:
+        return self.attention.parameters + self.feed_forward.parameters + 2 * self.norm.parameters
+
+    @property
+    def matmul_parameters(self) -> int:
+        return self.attention.matmul_parameters + self.feed_forward.matmul_parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class HuggingFace:
+    """The `transformers` classes that are this architecture, and the configuration that makes them so."""
+
+    model_class: str
+    config_class: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """A decoder-only model. Everything that planners and engines read about a model is here."""
+
+    embedding: Embedding
+    blocks: tuple[Block, ...]
+    final_norm: RMSNorm
+    head: Head
+    max_positions: int
+    initial_std: float
+    huggingface: HuggingFace
+
+    @property
+    def hidden(self) -> int:
+        return self.embedding.hidden
+
+    @property
+    def parameters(self) -> int:
+        """Trainable parameters; a tied matrix counts once."""
+        outer = self.embedding.parameters + self.final_norm.parameters + self.head.parameters
+        return outer + sum(block.parameters for block in self.blocks)
+
+    @property
+    def matmul_parameters(self) -> int:
+        """Parameters that each token is multiplied with: not the embedding look-up, but the head even when tied."""
+        return self.head.matmul_parameters + sum(block.matmul_parameters for block in self.blocks)
+
+    def flops_per_token(self, sequence_length: int) -> int:
+        """Training FLOPs per token, forward and backward, without recomputation.
+
+        PaLM's convention (Chowdhery et al. 2022, appendix B): six per matrix parameter, plus attention
+        scores over the full square, 12 s (heads x head_dim) per layer; the causal half is not subtracted.
+        """
+        scores = sum(block.attention.score_flops(sequence_length) for block in self.blocks)
+        return 6 * self.matmul_parameters + 3 * scores
