@@ -1,0 +1,103 @@
+"""Which samples each step takes: the batch through its ramp-up, as a function of the step alone.
+
+A ramp-up follows Megatron-LM's rule: with k increments over n samples, the batch grows by one increment
+each n/k consumed samples. All steps of one size form a segment, so any step is found without counting.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from dataclasses import dataclass, field
+
+from orchestrator.spec.training import Batch
+from orchestrator.units import Amount
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepBatch:
+    """One step, counted from 1: global samples [first_sample, first_sample + sequences), in `accumulation` rounds."""
+
+    step: int
+    first_sample: int
+    sequences: int
+    accumulation: int
+
+    @property
+    def samples_after(self) -> int:
+        return self.first_sample + self.sequences
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """Steps [first_step, ...) of one batch size."""
+
+    first_step: int
+    first_sample: int
+    sequences: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPlan:
+    """The batches of a run on `data` ranks of `micro_batch` sequences."""
+
+    segments: tuple[Segment, ...]
+    sequence_length: int
+    data: int
+    micro_batch: int
+    _first_steps: tuple[int, ...] = field(default=(), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_first_steps", tuple(segment.first_step for segment in self.segments))
+
+    def at(self, step: int) -> StepBatch:
+        """The batch of a step, counted from 1."""
+        segment = self.segments[bisect.bisect_right(self._first_steps, step) - 1]
+        return StepBatch(
+            step=step,
+            first_sample=segment.first_sample + (step - segment.first_step) * segment.sequences,
+            sequences=segment.sequences,
+            accumulation=segment.sequences // (self.data * self.micro_batch),
+        )
+
+    def steps_for(self, amount: Amount) -> int:
+        """The number of steps after which at least `amount` has been consumed."""
+        if amount.unit == "steps":
+            return amount.value
+        per_sample = self.sequence_length if amount.unit == "tokens" else 1
+        samples = math.ceil(amount.value / per_sample)
+        if samples <= 0:
+            return 0
+        firsts = [segment.first_sample for segment in self.segments]
+        segment = self.segments[max(0, bisect.bisect_left(firsts, samples) - 1)]
+        return segment.first_step - 1 + math.ceil((samples - segment.first_sample) / segment.sequences)
+
+    def samples_after(self, step: int) -> int:
+        """Samples consumed after `step` steps."""
+        return self.at(step).samples_after if step else 0
+
+    def tokens_after(self, step: int) -> int:
+        """Tokens consumed after `step` steps."""
+        return self.samples_after(step) * self.sequence_length
+
+
+def segments_of(batch: Batch) -> tuple[Segment, ...]:
+    """The segments of a page's batch."""
+    if batch.ramp_up is None or batch.ramp_up.start == batch.sequences:
+        return (Segment(first_step=1, first_sample=0, sequences=batch.sequences),)
+    ramp = batch.ramp_up
+    increments = (batch.sequences - ramp.start) // ramp.step
+    interval = ramp.samples / increments
+    segments: list[Segment] = []
+    step, sample = 1, 0
+    while sample <= ramp.samples:
+        level = min(int(sample / interval), increments)
+        sequences = ramp.start + level * ramp.step
+        segments.append(Segment(first_step=step, first_sample=sample, sequences=sequences))
+        if level == increments:
+            break
+        steps = math.ceil(((level + 1) * interval - sample) / sequences)
+        step, sample = step + steps, sample + steps * sequences
+    if segments[-1].sequences != batch.sequences:
+        segments.append(Segment(first_step=step, first_sample=sample, sequences=batch.sequences))
+    return tuple(segments)

@@ -1,0 +1,73 @@
+"""What accelerators can do: dense peak TFLOP/s by precision and memory, from the makers' data sheets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.errors import PlanError
+from orchestrator.registry import unknown
+from orchestrator.spec.cluster import ClusterSpec
+
+GB = 10**9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One accelerator (for `cpu`, one core). `peak` in FLOP/s by precision; `memory` and links in bytes (per second).
+
+    `peak` lacks a precision that the device has no fast path for; `supports` says what it can train in at all.
+    """
+
+    name: str
+    kind: str
+    memory: int
+    peak: dict[str, float]
+    supports: tuple[str, ...] = ("fp32", "bf16")
+    link_bandwidth: float = 0.0
+
+
+_TABLE = {
+    device.name: device
+    for device in (
+        Device(name="V100-16GB", kind="cuda", memory=16 * GB, peak={"fp32": 15.7e12}, supports=("fp32",), link_bandwidth=150e9),
+        Device(name="V100-32GB", kind="cuda", memory=32 * GB, peak={"fp32": 15.7e12}, supports=("fp32",), link_bandwidth=150e9),
+        Device(name="A100-40GB", kind="cuda", memory=40 * GB, peak={"fp32": 19.5e12, "bf16": 312e12}, link_bandwidth=300e9),
+        Device(name="A100-80GB", kind="cuda", memory=80 * GB, peak={"fp32": 19.5e12, "bf16": 312e12}, link_bandwidth=300e9),
+        Device(name="L4", kind="cuda", memory=24 * GB, peak={"fp32": 30.3e12, "bf16": 121e12}, link_bandwidth=32e9),
+        Device(name="RTX-4090", kind="cuda", memory=24 * GB, peak={"fp32": 82.6e12, "bf16": 165e12}, link_bandwidth=32e9),
+        Device(name="H100", kind="cuda", memory=80 * GB, peak={"fp32": 67e12, "bf16": 989e12}, link_bandwidth=450e9),
+        Device(name="H200", kind="cuda", memory=141 * GB, peak={"fp32": 67e12, "bf16": 989e12}, link_bandwidth=450e9),
+        Device(name="B200", kind="cuda", memory=180 * GB, peak={"fp32": 80e12, "bf16": 2250e12}, link_bandwidth=900e9),
+    )
+}  # fmt: skip
+CPU_LINK_BANDWIDTH = 5e9
+"""Shared memory between processes of one machine, as gloo uses it over loopback: an order of magnitude."""
+
+
+def device_of(cluster: ClusterSpec) -> Device:
+    """The device a grounded cluster page means. Raises PlanError for an accelerator nothing is known of."""
+    node = cluster.node
+    name = node.accelerator
+    link = float(node.links.bandwidth) if node.links else None
+    peak = {precision: value * 1e12 for precision, value in (node.peak_tflops or {}).items()}
+    if name == "cpu":
+        memory = node.memory or (node.host_memory or 16 * 2**30) // (node.count or 1)
+        peak = {str(k): v for k, v in peak.items()} or {"fp32": 5e10}
+        return Device(name=name, kind="cpu", memory=memory, peak=peak, link_bandwidth=link or CPU_LINK_BANDWIDTH)
+    known = _TABLE.get(name)
+    if known is None and not (node.memory and peak):
+        raise PlanError(
+            f"{unknown('accelerator', name, (*_TABLE, 'cpu', 'local'))};"
+            " for another one give `node.memory` and `node.peak_tflops: {bf16: ...}` in the cluster page"
+        )
+    if known is None:
+        assert node.memory is not None
+        supports = tuple(precision for precision in ("fp32", "bf16") if precision in peak)
+        return Device(
+            name=name, kind="cuda", memory=node.memory, peak={str(k): v for k, v in peak.items()},
+            supports=supports, link_bandwidth=link or 0.0,
+        )  # fmt: skip
+    return Device(
+        name=name, kind="cuda", memory=node.memory or known.memory, peak={**known.peak, **{str(k): v for k, v in peak.items()}},
+        supports=known.supports, link_bandwidth=link or known.link_bandwidth,
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+"""Bytes per rank: what ZeRO partitions, what activations and logits take, what the framework keeps.
+
+Model states follow the ZeRO paper (Rajbhandari et al. 2020, section 3): with AdamW, bf16 keeps 2 bytes of
+weight, 2 of gradient and 12 of fp32 master and moments per parameter; fp32 keeps 4, 4 and 8, and ZeRO's
+flat partition adds its own fp32 copy. Activations are counted part by part; these are estimates, not yet
+fitted to measurements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from orchestrator.architecture.stack import Architecture, Block
+
+FRAMEWORK_BYTES = {"cpu": 600 * 2**20, "cuda": 1500 * 2**20}
+"""Interpreter and libraries; on CUDA the context and NCCL's buffers."""
+BUCKET_ELEMENTS = 50_000_000
+"""DeepSpeed's reduce bucket as this project configures it, at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Bytes on one rank at the peak of a step; `host` is what offload moved to host memory."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    logits: int
+    buffers: int
+    framework: int
+    host: int
+
+    @property
+    def total(self) -> int:
+        return sum(asdict(self).values()) - self.host
+
+
+def estimate_memory(
+    architecture: Architecture, *, engine: str, device: str, precision: str, optimizer: str, zero: int, offload: str,
+    data: int, micro_batch: int, sequence_length: int, recompute: str,
+) -> Memory:  # fmt: skip
+    """Peak bytes on one rank of a data-parallel layout."""
+    count = architecture.parameters
+    width = 2 if precision == "bf16" else 4
+    moments = 8 if optimizer == "adamw" else 1
+    master = 4 if precision == "bf16" or (engine == "deepspeed" and zero) else 0
+    weights = count * width // (data if zero == 3 else 1)
+    gradients = count * width // (data if zero >= 2 else 1)
+    states = count * (master + moments) // (data if zero >= 1 else 1)
+    tokens = micro_batch * sequence_length
+    per_layer = [tokens * _activation_elements(block) * width for block in architecture.blocks]
+    edges = tokens * architecture.hidden * width
+    if recompute == "full":
+        activations = edges * len(per_layer) + max(per_layer, default=0)
+    else:
+        activations = sum(per_layer)
+    host = (states if offload != "none" else 0) + (weights if offload == "parameters" else 0)
+    return Memory(
+        weights=0 if offload == "parameters" else weights,
+        gradients=gradients,
+        optimizer=0 if offload != "none" else states,
+        activations=activations + edges,
+        logits=tokens * architecture.head.vocab * (2 * 4 + width),
+        buffers=min(count, BUCKET_ELEMENTS) * width if data > 1 else 0,
+        framework=FRAMEWORK_BYTES[device],
+        host=host,
+    )
+
+
+def _activation_elements(block: Block) -> int:
+    """Elements kept per token for the backward pass of one block, attention being fused (no score matrix)."""
+    attention, hidden = block.attention, block.attention.hidden
+    queries, keys = attention.heads * attention.head_dim, attention.kv_heads * attention.head_dim
+    return 6 * hidden + 3 * queries + 4 * keys + 4 * block.feed_forward.size

@@ -1,0 +1,66 @@
+"""ClusterSpec: what hardware a page says there is, its price, and how Ray is reached on it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from orchestrator.pages import Bytes, Section
+from orchestrator.spec.run import Degree
+
+
+class Links(Section):
+    """What joins the devices of one node: bytes per second, one direction, per device."""
+
+    bandwidth: Annotated[Bytes, Field(gt=0)]
+    name: str = "nvlink"
+
+
+class Node(Section):
+    """One machine. `accelerator: local` means what the machine at hand has: its GPUs, else its CPU cores."""
+
+    accelerator: str = Field(default="local", min_length=1)
+    count: Degree = None
+    """Devices per node; for `cpu` the number of cores given to training, one worker each."""
+    memory: Annotated[Bytes, Field(gt=0)] | None = None
+    """Memory of one device; known for the accelerators that ship, shared host memory for `cpu`."""
+    host_memory: Annotated[Bytes, Field(gt=0)] | None = None
+    peak_tflops: dict[Literal["fp32", "bf16"], float] | None = None
+    """Peak dense TFLOP/s of one device; known for the accelerators that ship."""
+    links: Links | None = None
+
+
+class Network(Section):
+    """Between nodes: bytes per second, one direction, per node; and latency in microseconds."""
+
+    bandwidth: Annotated[Bytes, Field(gt=0)]
+    latency_us: float = Field(default=5.0, gt=0)
+
+
+class Ray(Section):
+    """How to reach or start Ray. Without `address`, `up` starts every node's raylet on this machine."""
+
+    address: str | None = None
+    dashboard_port: int = Field(default=8265, gt=0, lt=65536)
+
+
+class ClusterSpec(Section):
+    """The hardware, as said."""
+
+    nodes: int = Field(gt=0, le=10**6)
+    node: Node = Node()
+    network: Network | None = None
+    price_per_device_hour: float | None = Field(default=None, ge=0)
+    ray: Ray = Ray()
+
+    @model_validator(mode="after")
+    def _local_is_one_machine(self) -> ClusterSpec:
+        if self.node.accelerator == "local" and self.nodes > 1:
+            raise ValueError(
+                f"{self.nodes} nodes of `accelerator: local`: only the machine at hand is local;"
+                " fix: name the accelerator (cpu for several raylets on one machine)"
+            )
+        if self.node.accelerator != "local" and self.node.count is None:
+            raise ValueError(f"node.count is missing: how many {self.node.accelerator} has a node; fix: add `count: 8`")
+        return self

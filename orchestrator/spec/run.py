@@ -1,0 +1,133 @@
+"""RunSpec: everything one page says about a run. Frozen; no derived number; knows no hardware."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator
+
+from orchestrator.pages import Count, Length, Section
+from orchestrator.spec.training import Training
+
+F = TypeVar("F", bound=Section)
+
+
+def _auto(value: Any) -> Any:
+    return None if value == "auto" else value
+
+
+def _show_auto(value: Any) -> Any:
+    return "auto" if value is None else value
+
+
+_SHOWN_AS_AUTO = PlainSerializer(_show_auto, return_type=Any)
+Degree = Annotated[
+    int | None,
+    BeforeValidator(_auto),
+    Field(ge=1, le=2**20),
+    _SHOWN_AS_AUTO,
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}),
+]
+"""The size of a parallel axis, or `auto`: the planner chooses."""
+ZeroStage = Annotated[
+    int | None,
+    BeforeValidator(_auto),
+    Field(ge=0, le=3),
+    _SHOWN_AS_AUTO,
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0, "maximum": 3}, {"const": "auto"}]}),
+]
+
+
+class Published(Section):
+    """Numbers of the source that the page must reproduce; `check` compares them."""
+
+    parameters: Count = Field(gt=0)
+
+
+class Data(Section):
+    """Which token stream, cut how long."""
+
+    mixture: str = Field(min_length=1)
+    """Name of a mixture that ships, or the path of a mixture page."""
+    sequence_length: int = Field(gt=0, le=2**24)
+
+
+class Parallelism(Section):
+    """Layout: changes speed and memory, never the curve. Everything not said is `auto`."""
+
+    engine: Literal["auto", "reference", "deepspeed"] = "auto"
+    data: Degree = None
+    tensor: Degree = 1
+    pipeline: Degree = 1
+    micro_batch: Degree = None
+    """Sequences per forward pass on one rank."""
+    zero: ZeroStage = None
+    """ZeRO stage: 0 nothing, 1 optimizer states, 2 gradients too, 3 parameters too are partitioned."""
+    offload: Literal["none", "optimizer", "parameters"] = "none"
+    """What ZeRO keeps in host memory; `parameters` includes the optimizer and needs stage 3."""
+    recompute: Literal["none", "full"] = "none"
+
+
+class Checkpoint(Section):
+    """When to save, and what to keep."""
+
+    every: Length = Field(default="100 steps", validate_default=True)
+    keep_last: int = Field(default=3, ge=1)
+    keep_every: Length | None = None
+    """Checkpoints at multiples of this are kept for ever."""
+
+    @field_validator("every", "keep_every")
+    @classmethod
+    def _positive(cls, amount: Length | None) -> Length | None:
+        if amount is not None and amount.value < 1:
+            raise ValueError(f"expected at least 1, found {amount}; fix: say how often, such as '100 steps'")
+        return amount
+
+
+class WandB(Section):
+    """Weights & Biases: offline unless logged in."""
+
+    project: str = Field(default="orchestrator", min_length=1)
+    entity: str | None = None
+    tags: tuple[str, ...] = ()
+    mode: Literal["auto", "online", "offline"] = "auto"
+
+
+class Tracking(Section):
+    """Views of metrics.jsonl outside the run's folder."""
+
+    wandb: WandB | None = WandB()
+
+
+class Recovery(Section):
+    """What happens when a worker or node is lost."""
+
+    max_restarts: int = Field(default=10, ge=0, le=10_000)
+
+
+def _parallelism(value: Any) -> Any:
+    return {} if value == "auto" else value
+
+
+class RunSpec(Section, Generic[F]):
+    """One run, as said. `F` is the model's family."""
+
+    system: str | None = None
+    paper: str | None = None
+    published: Published | None = None
+    model: F
+    data: Data
+    training: Training
+    parallelism: Annotated[
+        Parallelism,
+        BeforeValidator(_parallelism),
+        WithJsonSchema({"anyOf": [{"$ref": "#/$defs/Parallelism"}, {"const": "auto"}]}),
+    ] = Parallelism()
+    checkpoint: Checkpoint = Checkpoint()
+    tracking: Tracking = Tracking()
+    recovery: Recovery = Recovery()
+
+
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""What a run may be called: it names a folder, a Ray job and a W&B run."""
