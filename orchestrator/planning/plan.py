@@ -1,0 +1,172 @@
+"""make_plan: what was said -> everything that will happen. The only way a Plan is made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orchestrator.architecture.stack import Architecture
+from orchestrator.errors import PlanError
+from orchestrator.planning.batch import BatchPlan, segments_of
+from orchestrator.planning.choose import choose_layout, memory_of
+from orchestrator.planning.devices import Device, device_of
+from orchestrator.planning.layout import Layout
+from orchestrator.planning.memory import Memory
+from orchestrator.planning.schedule import LrSchedule, resolve_schedule
+from orchestrator.planning.time import Time, estimate_time
+from orchestrator.spec.cluster import ClusterSpec
+from orchestrator.spec.run import RunSpec
+from orchestrator.units import Amount
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run on a cluster, worked out. Immutable; `as_dict` is what `plan.json` holds."""
+
+    spec: RunSpec
+    cluster: ClusterSpec
+    architecture: Architecture
+    layout: Layout
+    device_spec: Device
+    batch: BatchPlan
+    schedule: LrSchedule
+    total_steps: int
+    memory: Memory
+    time: Time
+    reasons: tuple[str, ...]
+
+    @property
+    def engine(self) -> str:
+        return self.layout.engine
+
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda`."""
+        return self.device_spec.kind
+
+    @property
+    def world_size(self) -> int:
+        return self.layout.world_size
+
+    @property
+    def data(self) -> int:
+        return self.layout.data
+
+    @property
+    def micro_batch(self) -> int:
+        return self.layout.micro_batch
+
+    @property
+    def zero_stage(self) -> int:
+        return self.layout.zero
+
+    @property
+    def offload(self) -> str:
+        return self.layout.offload
+
+    @property
+    def recompute(self) -> str:
+        return self.layout.recompute
+
+    @property
+    def sequence_length(self) -> int:
+        return self.spec.data.sequence_length
+
+    @property
+    def seed(self) -> int:
+        return self.spec.training.seed
+
+    @property
+    def precision(self) -> str:
+        return self.spec.training.precision
+
+    @property
+    def flops_per_token(self) -> int:
+        """Training FLOPs per token, PaLM's convention."""
+        return self.architecture.flops_per_token(self.sequence_length)
+
+    @property
+    def peak_flops(self) -> float:
+        """Peak FLOP/s of one device at the run's precision."""
+        return self.device_spec.peak.get(self.precision, self.device_spec.peak["fp32"])
+
+    @property
+    def nodes(self) -> int:
+        """Nodes that take part."""
+        return math.ceil(self.world_size / (self.cluster.node.count or 1))
+
+    @property
+    def checkpoint_bytes(self) -> int:
+        """Size of one checkpoint: fp32 weights and the optimizer's moments."""
+        moments = 8 if self.spec.training.optimizer.name == "adamw" else 0
+        return self.architecture.parameters * (4 + moments)
+
+    def every(self, amount: Amount) -> int:
+        """A repeated amount (`every: 10M tokens`) in steps at full batch, at least 1."""
+        if amount.unit == "steps":
+            return amount.value
+        per_step = self.batch.segments[-1].sequences * (self.sequence_length if amount.unit == "tokens" else 1)
+        return max(1, round(amount.value / per_step))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        tokens = self.batch.tokens_after(self.total_steps)
+        return {
+            "engine": self.engine,
+            "device": self.device_spec.name,
+            "nodes": self.nodes,
+            "world_size": self.world_size,
+            "layout": asdict(self.layout),
+            "parameters": self.architecture.parameters,
+            "flops_per_token": self.flops_per_token,
+            "flops_convention": "PaLM",
+            "sequence_length": self.sequence_length,
+            "steps": self.total_steps,
+            "samples": self.batch.samples_after(self.total_steps),
+            "tokens": tokens,
+            "batch": [asdict(segment) | {"accumulation": self.batch.at(segment.first_step).accumulation} for segment in self.batch.segments],
+            "schedule": {
+                name: getattr(self.schedule, name)
+                for name in ("name", "peak", "floor", "unit", "warmup", "decay_start", "decay_end")
+            },
+            "memory": asdict(self.memory) | {"total": self.memory.total, "device": self.device_spec.memory},
+            "time": asdict(self.time) | {"calibrated": False},
+            "checkpoint_bytes": self.checkpoint_bytes,
+            "reasons": list(self.reasons),
+        }
+
+
+def make_plan(spec: RunSpec, cluster: ClusterSpec, world_size: int | None = None) -> Plan:
+    """Works a run out on a cluster, or on the `world_size` ranks that a gang was given.
+
+    `cluster` must name its accelerator (the launcher grounds `local` pages first). Raises PlanError
+    when a rule is broken or nothing fits, with the numbers and the nearest legal change.
+    """
+    if cluster.node.accelerator == "local" or cluster.node.count is None:
+        raise AssertionError("a `local` cluster page must be grounded before it is planned on")
+    architecture: Architecture = spec.model.architecture()
+    device = device_of(cluster)
+    devices = world_size or cluster.nodes * cluster.node.count
+    layout, reasons = choose_layout(spec, architecture, device, devices)
+    if world_size is not None and layout.world_size != world_size:
+        raise PlanError(f"the gang has {world_size} ranks and the layout needs {layout.product}")
+    batch = BatchPlan(
+        segments=segments_of(spec.training.batch), sequence_length=spec.data.sequence_length, data=layout.data,
+        micro_batch=layout.micro_batch,
+    )  # fmt: skip
+    training = spec.training
+    length = Amount(training.steps, "steps") if training.steps else Amount(training.tokens or 0, "tokens")
+    total_steps = batch.steps_for(length)
+    time = estimate_time(
+        flops_per_token=architecture.flops_per_token(spec.data.sequence_length), recompute=layout.recompute,
+        tokens_per_step=batch.segments[-1].sequences * spec.data.sequence_length,
+        total_tokens=batch.tokens_after(total_steps), parameters=architecture.parameters,
+        precision=training.precision, zero=layout.zero, data=layout.data, world_size=layout.world_size,
+        device=device, cluster=cluster,
+    )  # fmt: skip
+    return Plan(
+        spec=spec, cluster=cluster, architecture=architecture, layout=layout, device_spec=device, batch=batch,
+        schedule=resolve_schedule(training.schedule, training.optimizer.lr, batch, total_steps),
+        total_steps=total_steps, memory=memory_of(layout, spec, architecture, device), time=time, reasons=reasons,
+    )  # fmt: skip

@@ -1,0 +1,169 @@
+"""What is legal, as one table: each rule looks at a case and returns its complaint, or nothing.
+
+Illegal combinations used to surface after allocation, on the fourteenth rank, in a library's words. Here
+they end the plan, with the numbers and the nearest legal change.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from orchestrator.architecture.stack import Architecture
+from orchestrator.errors import PlanError
+from orchestrator.planning.batch import segments_of
+from orchestrator.planning.capabilities import CAPABILITIES
+from orchestrator.planning.devices import Device
+from orchestrator.planning.layout import Layout
+from orchestrator.spec.run import RunSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Everything a rule may look at."""
+
+    spec: RunSpec
+    layout: Layout
+    architecture: Architecture
+    device: Device
+    devices: int
+    """Devices that exist."""
+
+
+Rule = Callable[[Case], str | None]
+
+
+def check(case: Case) -> None:
+    """Raises PlanError with every rule that the case breaks."""
+    complaints = [complaint for rule in RULES if (complaint := rule(case))]
+    if complaints:
+        raise PlanError("\n".join(complaints))
+
+
+def published_parameters(case: Case) -> str | None:
+    published = case.spec.published
+    counted = case.architecture.parameters
+    if published is None or published.parameters == counted:
+        return None
+    return (
+        f"published.parameters says {published.parameters:,}, the model of this page has {counted:,}"
+        f" ({counted - published.parameters:+,}); correct the sizes under `model`, or the published number"
+    )
+
+
+def sequence_fits_positions(case: Case) -> str | None:
+    length, positions = case.spec.data.sequence_length, case.architecture.max_positions
+    if length <= positions:
+        return None
+    return (
+        f"data.sequence_length {length} exceeds model.max_positions {positions};"
+        f" write sequence_length: {positions} or raise max_positions"
+    )
+
+
+def engine_has_axis(case: Case) -> str | None:
+    axes = CAPABILITIES[case.layout.engine].axes
+    for axis in ("data", "tensor", "pipeline"):
+        degree = getattr(case.layout, axis)
+        if degree > 1 and axis not in axes:
+            able = [name for name, engine in CAPABILITIES.items() if axis in engine.axes]
+            who = f"engine {able[0]} can" if able else "no engine of this version can"
+            return f"engine {case.layout.engine} has no {axis} parallelism (parallelism.{axis}: {degree}); {who}; write {axis}: 1"
+    return None
+
+
+def world_fits(case: Case) -> str | None:
+    if case.layout.world_size <= case.devices:
+        return None
+    rest = case.devices // (case.layout.tensor * case.layout.pipeline)
+    fix = f"write parallelism.data: {_divisor_below(case, rest)}" if rest else "lower tensor or pipeline"
+    return f"{case.layout.product} devices are asked for and the cluster has {case.devices}; {fix}, or add nodes"
+
+
+def batch_divides(case: Case) -> str | None:
+    layout = case.layout
+    share = layout.data * layout.micro_batch
+    ramps = case.spec.training.batch.ramp_up is not None
+    for segment in segments_of(case.spec.training.batch):
+        if segment.sequences % share:
+            where = f"the ramp-up's batch of {segment.sequences} (from step {segment.first_step})" if ramps else f"the batch of {segment.sequences}"
+            below, above = segment.sequences // share * share, -(-segment.sequences // share) * share
+            near = " or ".join(str(size) for size in (below, above) if size)
+            legal = ", ".join(str(size) for size in _legal_micro_batches(case)) or "none"
+            return (
+                f"{where} sequences is not a multiple of micro_batch {layout.micro_batch} x data {layout.data} = {share};"
+                f" nearest batches: {near}; legal micro_batch with data {layout.data}: {legal}"
+            )
+    return None
+
+
+def zero_stage_of_engine(case: Case) -> str | None:
+    stages = CAPABILITIES[case.layout.engine].zero_stages
+    if case.layout.zero in stages:
+        return None
+    return f"engine {case.layout.engine} has no ZeRO stage {case.layout.zero}; write zero: {min(stages)} or engine: deepspeed"
+
+
+def zero_stage_of_optimizer(case: Case) -> str | None:
+    name = case.spec.training.optimizer.name
+    legal = CAPABILITIES[case.layout.engine].zero_stages_of_optimizer[name]
+    if case.layout.zero in legal or case.layout.zero not in CAPABILITIES[case.layout.engine].zero_stages:
+        return None
+    return (
+        f"optimizer {name} keeps row and column sums of whole matrices, which ZeRO stage {case.layout.zero} cuts into"
+        f" flat pieces; write parallelism.zero: {max(legal)}, or optimizer adamw"
+    )
+
+
+def offload_is_legal(case: Case) -> str | None:
+    layout = case.layout
+    if layout.offload not in CAPABILITIES[layout.engine].offload:
+        return f"engine {layout.engine} cannot offload {layout.offload}; write offload: none or engine: deepspeed"
+    least = {"none": 0, "optimizer": 1, "parameters": 3}[layout.offload]
+    if layout.zero >= least:
+        return None
+    return f"offload: {layout.offload} needs ZeRO stage {least} or more, found zero: {layout.zero}; write zero: {least}"
+
+
+def precision_is_supported(case: Case) -> str | None:
+    precision = case.spec.training.precision
+    if precision in case.device.supports:
+        return None
+    return f"{case.device.name} has no {precision}; it supports {', '.join(case.device.supports)}; write precision: fp32"
+
+
+RULES: tuple[Rule, ...] = (
+    published_parameters,
+    sequence_fits_positions,
+    engine_has_axis,
+    zero_stage_of_engine,
+    zero_stage_of_optimizer,
+    offload_is_legal,
+    precision_is_supported,
+    world_fits,
+    batch_divides,
+)
+
+
+def batch_sizes_gcd(spec: RunSpec) -> int:
+    """The largest number that divides the batch of every step of the ramp-up."""
+    return math.gcd(*(segment.sequences for segment in segments_of(spec.training.batch)))
+
+
+def divisors(number: int, *, at_most: int) -> list[int]:
+    """Divisors of `number` up to `at_most`, ascending."""
+    low = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return sorted({d for small in low for d in (small, number // small) if d <= at_most})
+
+
+def _legal_micro_batches(case: Case) -> Iterable[int]:
+    common = batch_sizes_gcd(case.spec)
+    return divisors(common // case.layout.data, at_most=64) if common % case.layout.data == 0 else ()
+
+
+def _divisor_below(case: Case, most: int) -> int:
+    common = batch_sizes_gcd(case.spec)
+    share = case.layout.micro_batch
+    return max(divisors(max(1, common // share), at_most=most), default=1)
+
