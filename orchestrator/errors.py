@@ -35,7 +35,7 @@ class Problem:
     `line` and `column` count from 1; both are 0 for a problem that has no place in a file.
     """
 
-    file: str
+    file: str = ""
     line: int = 0
     column: int = 0
     path: str = ""
@@ -43,10 +43,10 @@ class Problem:
     fix: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
         subject = f"{self.path}: " if self.path else ""
         fix = f"\n    fix: {self.fix}" if self.fix else ""
-        return f"{place}: {subject}{self.message}{fix}"
+        return f"{place}{subject}{self.message}{fix}"
 
 
 class PageError(OrchestratorError):
@@ -73,9 +73,19 @@ class UnknownName(CommandError):
 
 
 class PlanError(OrchestratorError):
-    """The plan cannot fit this hardware, or a combination is illegal; names the nearest legal one."""
+    """The plan cannot fit this hardware, or a combination is illegal; names the nearest legal one.
+
+    `problems` name the page's keys they speak of; whoever read the page adds file and line.
+    """
 
     exit_code = 3
+
+    def __init__(self, problems: str | Sequence[Problem]) -> None:
+        self.problems = (Problem(message=problems),) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[PlanError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
 
 
 class PlacementError(PlanError):

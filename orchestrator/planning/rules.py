@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from orchestrator.architecture.stack import Architecture
-from orchestrator.errors import PlanError
+from orchestrator.errors import PlanError, Problem
 from orchestrator.planning.batch import segments_of
 from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.devices import Device
@@ -31,57 +31,68 @@ class Case:
     """Devices that exist."""
 
 
-Rule = Callable[[Case], str | None]
+Rule = Callable[[Case], Problem | None]
 
 
 def check(case: Case) -> None:
     """Raises PlanError with every rule that the case breaks."""
     complaints = [complaint for rule in RULES if (complaint := rule(case))]
     if complaints:
-        raise PlanError("\n".join(complaints))
+        raise PlanError(complaints)
 
 
-def published_parameters(case: Case) -> str | None:
+def published_parameters(case: Case) -> Problem | None:
     published = case.spec.published
     counted = case.architecture.parameters
     if published is None or published.parameters == counted:
         return None
-    return (
-        f"published.parameters says {published.parameters:,}, the model of this page has {counted:,}"
-        f" ({counted - published.parameters:+,}); correct the sizes under `model`, or the published number"
+    return Problem(
+        path="published.parameters",
+        message=f"says {published.parameters:,}, and the model of this page has {counted:,}"
+        f" ({counted - published.parameters:+,})",
+        fix="correct the sizes under `model`, or the published number",
     )
 
 
-def sequence_fits_positions(case: Case) -> str | None:
+def sequence_fits_positions(case: Case) -> Problem | None:
     length, positions = case.spec.data.sequence_length, case.architecture.max_positions
     if length <= positions:
         return None
-    return (
-        f"data.sequence_length {length} exceeds model.max_positions {positions};"
-        f" write sequence_length: {positions} or raise max_positions"
+    return Problem(
+        path="data.sequence_length",
+        message=f"{length} exceeds the model's {positions} positions",
+        fix=f"write sequence_length: {positions}, or raise model.max_positions",
     )
 
 
-def engine_has_axis(case: Case) -> str | None:
+def engine_has_axis(case: Case) -> Problem | None:
     axes = CAPABILITIES[case.layout.engine].axes
     for axis in ("data", "tensor", "pipeline"):
         degree = getattr(case.layout, axis)
         if degree > 1 and axis not in axes:
             able = [name for name, engine in CAPABILITIES.items() if axis in engine.axes]
             who = f"engine {able[0]} can" if able else "no engine of this version can"
-            return f"engine {case.layout.engine} has no {axis} parallelism (parallelism.{axis}: {degree}); {who}; write {axis}: 1"
+            return Problem(
+                path=f"parallelism.{axis}",
+                message=f"engine {case.layout.engine} has no {axis} parallelism, found degree {degree}; {who}",
+                fix=f"write {axis}: 1",
+            )
     return None
 
 
-def world_fits(case: Case) -> str | None:
+def world_fits(case: Case) -> Problem | None:
     if case.layout.world_size <= case.devices:
         return None
     rest = case.devices // (case.layout.tensor * case.layout.pipeline)
-    fix = f"write parallelism.data: {_divisor_below(case, rest)}" if rest else "lower tensor or pipeline"
-    return f"{case.layout.product} devices are asked for and the cluster has {case.devices}; {fix}, or add nodes"
+    fix = f"write data: {_divisor_below(case, rest)}" if rest else "lower tensor or pipeline"
+    return Problem(
+        path="parallelism.data",
+        message=f"{case.layout.product} devices are asked for and the cluster has {case.devices}",
+        fix=f"{fix}, or add nodes",
+    )
 
 
-def batch_divides(case: Case) -> str | None:
+def batch_divides(case: Case) -> Problem | None:
     layout = case.layout
     share = layout.data * layout.micro_batch
     ramps = case.spec.training.batch.ramp_up is not None
@@ -91,46 +102,65 @@ def batch_divides(case: Case) -> str | None:
             below, above = segment.sequences // share * share, -(-segment.sequences // share) * share
             near = " or ".join(str(size) for size in (below, above) if size)
             legal = ", ".join(str(size) for size in _legal_micro_batches(case)) or "none"
-            return (
-                f"{where} sequences is not a multiple of micro_batch {layout.micro_batch} x data {layout.data} = {share};"
-                f" nearest batches: {near}; legal micro_batch with data {layout.data}: {legal}"
+            return Problem(
+                path="training.batch.ramp_up" if ramps else "training.batch.sequences",
+                message=f"{where} sequences is not a multiple of micro_batch {layout.micro_batch} x data {layout.data} = {share}",
+                fix=f"nearest batches: {near}; legal micro_batch with data {layout.data}: {legal}",
             )
     return None
 
 
-def zero_stage_of_engine(case: Case) -> str | None:
+def zero_stage_of_engine(case: Case) -> Problem | None:
     stages = CAPABILITIES[case.layout.engine].zero_stages
     if case.layout.zero in stages:
         return None
-    return f"engine {case.layout.engine} has no ZeRO stage {case.layout.zero}; write zero: {min(stages)} or engine: deepspeed"
+    return Problem(
+        path="parallelism.zero",
+        message=f"engine {case.layout.engine} has no ZeRO stage {case.layout.zero}",
+        fix=f"write zero: {min(stages)}, or engine: deepspeed",
+    )
 
 
-def zero_stage_of_optimizer(case: Case) -> str | None:
+def zero_stage_of_optimizer(case: Case) -> Problem | None:
     name = case.spec.training.optimizer.name
     legal = CAPABILITIES[case.layout.engine].zero_stages_of_optimizer[name]
     if case.layout.zero in legal or case.layout.zero not in CAPABILITIES[case.layout.engine].zero_stages:
         return None
-    return (
-        f"optimizer {name} keeps row and column sums of whole matrices, which ZeRO stage {case.layout.zero} cuts into"
-        f" flat pieces; write parallelism.zero: {max(legal)}, or optimizer adamw"
+    return Problem(
+        path="parallelism.zero",
+        message=f"optimizer {name} keeps row and column sums of whole matrices, which ZeRO stage {case.layout.zero}"
+        " cuts into flat pieces",
+        fix=f"write zero: {max(legal)}, or optimizer adamw",
     )
 
 
-def offload_is_legal(case: Case) -> str | None:
+def offload_is_legal(case: Case) -> Problem | None:
     layout = case.layout
     if layout.offload not in CAPABILITIES[layout.engine].offload:
-        return f"engine {layout.engine} cannot offload {layout.offload}; write offload: none or engine: deepspeed"
+        return Problem(
+            path="parallelism.offload",
+            message=f"engine {layout.engine} cannot offload {layout.offload}",
+            fix="write offload: none, or engine: deepspeed",
+        )
     least = {"none": 0, "optimizer": 1, "parameters": 3}[layout.offload]
     if layout.zero >= least:
         return None
-    return f"offload: {layout.offload} needs ZeRO stage {least} or more, found zero: {layout.zero}; write zero: {least}"
+    return Problem(
+        path="parallelism.offload",
+        message=f"{layout.offload} needs ZeRO stage {least} or more, found zero: {layout.zero}",
+        fix=f"write zero: {least}",
+    )
 
 
-def precision_is_supported(case: Case) -> str | None:
+def precision_is_supported(case: Case) -> Problem | None:
     precision = case.spec.training.precision
     if precision in case.device.supports:
         return None
-    return f"{case.device.name} has no {precision}; it supports {', '.join(case.device.supports)}; write precision: fp32"
+    return Problem(
+        path="training.precision",
+        message=f"{case.device.name} has no {precision}; it supports {', '.join(case.device.supports)}",
+        fix="write precision: fp32",
+    )
 
 
 RULES: tuple[Rule, ...] = (

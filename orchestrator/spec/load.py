@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import PageError, Problem, UnknownName
+from orchestrator.errors import PageError, PlanError, Problem, UnknownName
 from orchestrator.pages import Page, Section, apply_overrides, parse_overrides, read_page_tree, render_resolved, validate
 from orchestrator.registry import FAMILIES
 from orchestrator.spec.cluster import ClusterSpec
@@ -70,3 +70,12 @@ def run_spec_type(page: Page) -> type[RunSpec[Any]]:
             fix=f"choose one of: {', '.join(FAMILIES.names())}",
         )  # fmt: skip
         raise PageError([problem]) from None
+
+
+def placed(error: PlanError, page: Page) -> PlanError:
+    """The same error, each problem with the file and line of the key it speaks of."""
+    problems = []
+    for problem in error.problems:
+        place = page.place(tuple(problem.path.split(".")) if problem.path else ())
+        problems.append(replace(problem, file=place.file, line=place.line, column=place.column))
+    return type(error)(problems)
