@@ -1,0 +1,57 @@
+"""metrics.jsonl: one line per optimizer step, never torn, never rewound, never twice.
+
+Every view (terminal, W&B, Prometheus) follows this file; the loop itself waits for none of them.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+import torch
+
+from orchestrator.training.callbacks import Callback
+from orchestrator.training.loop import Run, Step
+from orchestrator.training.rundir import append_line, cut_torn_tail, last_line
+
+
+class Metrics(Callback):
+    """On rank 0. Steps that are taken again after a restore are already on record."""
+
+    def on_start(self, run: Run) -> None:
+        cut_torn_tail(run.dir.metrics)
+        last = last_line(run.dir.metrics)
+        self._logged = last["step"] if last else 0
+
+    def on_step(self, run: Run, step: Step) -> None:
+        if step.number <= self._logged:
+            return
+        self._logged = step.number
+        plan = run.plan
+        tokens = step.batch.sequences * plan.sequence_length
+        flops = plan.flops_per_token * tokens / (step.seconds * plan.world_size)
+        record = {
+            "step": step.number,
+            "tokens": step.batch.samples_after * plan.sequence_length,
+            "loss": step.report.loss,
+            "grad_norm": step.report.grad_norm,
+            "lr": step.lr,
+            "step_time_s": round(step.seconds, 6),
+            "tokens_per_s": round(tokens / step.seconds, 1),
+            "tflops_per_device": round(flops / 1e12, 6),
+            "mfu": round(flops / plan.peak_flops, 6),
+            "memory_gb": round(peak_memory(plan.device) / 1e9, 3),
+            "data_wait_s": round(step.data_wait_s, 6),
+            "attempt": run.attempt,
+        }
+        if len(step.report.terms) > 1:
+            record["terms"] = step.report.terms
+        append_line(run.dir.metrics, record)
+
+
+def peak_memory(device: str) -> int:
+    """Bytes this rank has held at most: device memory on CUDA, resident memory on the CPU."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    scale = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale

@@ -1,0 +1,78 @@
+"""Loss on held-out documents, on the same windows every time, and the bigram model to compare with.
+
+A loss by itself says little; that it is below what the best-smoothed bigram model of the very same
+training tokens reaches says that the model has learnt more than pairs.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from orchestrator.training.callbacks import Callback
+from orchestrator.training.loop import Run, Step
+
+MOST_TOKENS_FOR_BASELINE = 200_000_000
+
+
+class Validation(Callback):
+    """On all ranks. Every `every` steps and at the end; results go to events.jsonl."""
+
+    def on_start(self, run: Run) -> None:
+        section = run.plan.spec.training.validation
+        assert section is not None
+        self._section = section
+        self._every = run.plan.every(section.every)
+        self._windows = run.loader.validation(section.samples)
+        self._done = run.step
+
+    def on_step(self, run: Run, step: Step) -> None:
+        if step.number % self._every == 0:
+            self._validate(run)
+
+    def on_stop(self, run: Run) -> None:
+        if not run.finished:
+            return
+        loss = self._validate(run) if self._done != run.step else self._loss
+        if self._section.baseline == "bigram" and run.gang.leads:
+            self._baseline(run, loss)
+
+    def _validate(self, run: Run) -> float:
+        batches = [run.engine.objective.collate(part) for part in _share(self._windows, run)]
+        report = run.engine.evaluate(batches)
+        self._done, self._loss = run.step, report.loss
+        if run.gang.leads:
+            run.dir.event(
+                "validated", step=run.step, tokens=run.plan.batch.tokens_after(run.step), loss=report.loss,
+                perplexity=math.exp(min(report.loss, 700.0)), samples=len(self._windows),
+            )  # fmt: skip
+        return report.loss
+
+    def _baseline(self, run: Run, loss: float) -> None:
+        from data_pipeline.baseline import best_bigram
+
+        trained = run.plan.batch.samples_after(run.step)
+        if trained * run.plan.sequence_length > MOST_TOKENS_FOR_BASELINE:
+            run.warn(f"no bigram baseline: it counts at most {MOST_TOKENS_FOR_BASELINE:,} training tokens")
+            return
+        step = 4096
+        streams = (
+            row
+            for first in range(0, trained, step)
+            for row in run.loader.tokens(np.arange(first, min(first + step, trained))).numpy()
+        )
+        vocabulary = run.plan.architecture.embedding.vocab
+        baseline = best_bigram(streams, self._windows.numpy(), vocabulary)
+        run.dir.event(
+            "baseline", model="bigram", smoothing=baseline.name, loss=baseline.loss, validation_loss=loss,
+            training_tokens=trained * run.plan.sequence_length,
+        )  # fmt: skip
+
+
+def _share(windows: torch.Tensor, run: Run) -> list[torch.Tensor]:
+    """This rank's windows in micro-batches; all of them on every rank when they do not divide evenly."""
+    world, rank = run.gang.world_size, run.gang.rank
+    mine = windows[rank::world] if len(windows) % world == 0 else windows
+    return list(mine.split(run.plan.micro_batch))

@@ -1,0 +1,156 @@
+"""What every worker runs, whoever started it: Ray Train, torchrun, or a test.
+
+It is idempotent: read the world size, make the plan for it, build the engine, restore the newest good
+checkpoint, train. So a first start, a restart after a failure, a resume and a resize are one path, and the
+only state is what lies in the run's folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data_pipeline.loader import Loader
+from data_pipeline.prepared import open_prepared
+from orchestrator.engines import make_engine
+from orchestrator.engines.base import Device
+from orchestrator.errors import CheckpointError, CommandError, OrchestratorError
+from orchestrator.planning import Plan, make_plan
+from orchestrator.spec import load_cluster, load_run
+from orchestrator.training.callbacks import Callback
+from orchestrator.training.callbacks.checkpoints import Checkpoints
+from orchestrator.training.callbacks.guard import Guard
+from orchestrator.training.callbacks.ledger import Ledger
+from orchestrator.training.callbacks.metrics import Metrics
+from orchestrator.training.callbacks.samples import Samples
+from orchestrator.training.callbacks.validation import Validation
+from orchestrator.training.checkpoint.manifest import Manifest
+from orchestrator.training.checkpoint.read import fill, newest_good
+from orchestrator.training.gang import Gang
+from orchestrator.training.loop import Run, require_same_data, train_steps
+from orchestrator.training.resume import require_same_experiment
+from orchestrator.training.rundir import RunDir, read_lines, write_atomically
+
+
+def train(run_dir: str, *, stop_asked: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+    """Trains the run in `run_dir` on the process group this process belongs to (none means one rank).
+
+    Returns {"outcome": "finished" | "paused" | "interrupted" | "failed", "message", "exit_code", "step"}; an
+    error that all ranks know of is returned, so that nobody restarts what would fail again. Errors that
+    only this rank knows of are raised.
+    """
+    folder = RunDir(Path(run_dir))
+    gang = Gang()
+    attempt = gang.from_leader(_begin_attempt(folder) if gang.leads else 0)
+    try:
+        return _train(folder, gang, attempt, stop_asked)
+    except OrchestratorError as error:
+        if gang.leads:
+            _record(folder, "failed", attempt=attempt, cause=type(error).__name__, message=str(error))
+        return {"outcome": "failed", "message": str(error), "exit_code": error.exit_code, "step": 0}
+
+
+def _train(folder: RunDir, gang: Gang, attempt: int, stop_asked: Callable[[], bool]) -> dict[str, Any]:
+    spec = load_run(folder.resolved).spec
+    cluster = load_cluster(folder.cluster).spec
+    execution = json.loads(folder.execution.read_text("utf-8"))
+    plan = make_plan(spec, cluster, world_size=gang.world_size)
+    device = _device(plan)
+    loader = Loader(open_prepared(Path(execution["data"])), sequence_length=plan.sequence_length, seed=plan.seed)
+    _require_vocabulary(plan, loader.prepared.vocab_size)
+    engine = make_engine(plan.engine)
+    engine.build(plan, device)
+    try:
+        run = Run(
+            dir=folder, plan=plan, engine=engine, loader=loader, gang=gang, attempt=attempt,
+            until=min(plan.total_steps, execution.get("until") or plan.total_steps), warn=_warn,
+        )  # fmt: skip
+        restored = _restore(run, execution.get("accepted", ()))
+        _announce(run, restored)
+        train_steps(run, _callbacks(run, restored), lambda: stop_asked() or (gang.leads and folder.stop.exists()))
+        if gang.leads:
+            _record(folder, run.outcome, step=run.step, attempt=attempt)
+        return {"outcome": run.outcome, "message": "", "exit_code": 130 if run.outcome == "interrupted" else 0, "step": run.step}
+    finally:
+        engine.close()
+
+
+def _callbacks(run: Run, restored: Manifest | None) -> list[Callback]:
+    """In the order they act: guard before anything is written, checkpoints after all that belongs to the step."""
+    writers: list[Callback] = [Metrics()] if run.gang.leads else []
+    validation: list[Callback] = [Validation()] if run.plan.spec.training.validation else []
+    good = [restored.step] if restored else []
+    return [Guard(), Ledger(), *writers, *validation, Checkpoints(good), Samples()]
+
+
+def _begin_attempt(folder: RunDir) -> int:
+    attempt = 1 + sum(event["event"] == "started" for event in read_lines(folder.events))
+    folder.event("started", attempt=attempt)
+    return attempt
+
+
+def _restore(run: Run, accepted: tuple[str, ...]) -> Manifest | None:
+    """Loads the newest good checkpoint into the engine and sets the position; says what was damaged."""
+    manifest, damaged = newest_good(run.dir.checkpoints, run.gang)
+    if run.gang.leads:
+        for damage in damaged:
+            run.dir.event("damaged", step=damage.step, file=damage.file, reason=damage.reason)
+            run.warn(f"{damage}; it is not used")
+    if manifest is None:
+        if any("never finished" not in damage.reason for damage in damaged):
+            raise CheckpointError(
+                "no checkpoint is whole: " + "; ".join(str(damage) for damage in damaged) + ". Restore a file, or start a new run"
+            )
+        return None
+    require_same_data(run.loader.prepared.fingerprint, manifest.data_fingerprint)
+    if manifest.step < run.plan.total_steps:
+        require_same_experiment(manifest, run.plan, accepted)
+    state = run.engine.state()
+    fill(state, manifest, run.dir.checkpoints)
+    run.engine.restore(state)
+    run.step = manifest.step
+    return manifest
+
+
+def _announce(run: Run, restored: Manifest | None) -> None:
+    if not run.gang.leads:
+        return
+    write_atomically(run.dir.plan, json.dumps(run.plan.as_dict(), indent=1) + "\n")
+    write_atomically(run.dir.plan.with_name(f"plan-{run.attempt}.json"), json.dumps(run.plan.as_dict(), indent=1) + "\n")
+    run.dir.event(
+        "restored" if restored else "training", step=run.step, attempt=run.attempt, world_size=run.gang.world_size,
+        layout=run.plan.as_dict()["layout"],
+    )  # fmt: skip
+
+
+def _device(plan: Plan) -> Device:
+    index = int(os.environ.get("LOCAL_RANK", "0"))
+    if plan.device == "cuda":
+        torch.cuda.set_device(index)
+    return Device(kind=plan.device, index=index)
+
+
+def _require_vocabulary(plan: Plan, tokens: int) -> None:
+    rows = plan.architecture.embedding.vocab
+    if tokens > rows:
+        raise CommandError(
+            f"the mixture's tokenizer has {tokens:,} tokens and the model {rows:,} rows; write model.vocab_size: {tokens} or more"
+        )
+
+
+def _record(folder: RunDir, name: str, **fields: Any) -> None:
+    """An event that must not hide, by a full disk of its own, what it reports."""
+    try:
+        folder.event(name, **fields)
+    except OSError as error:
+        _warn(f"event {name} could not be written: {error}")
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr, flush=True)
