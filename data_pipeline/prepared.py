@@ -1,0 +1,120 @@
+"""A prepared mixture: the folder that training reads, and the proof that it is what was prepared.
+
+    NAME-<fingerprint12>/
+      tokenizer.json
+      shards/SOURCE/{train,validation}-00000.bin .idx     Megatron's format
+      shards/SOURCE/{train,validation}-00000.jsonl        one line a document: its id, source, tokens, meta
+      report.json                                         what was read, kept, held out, rejected and why
+      requests/KEY                                        the requests (page and source state) this answers
+      prepared.json                                       the facts below; written last
+
+A run that is continued on other tokens than it began with is ruined without a sign, so each file's
+size and checksum is on record, and the fingerprint of all of it goes into the order of samples.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from orchestrator.errors import DataError
+
+Split = Literal["train", "validation"]
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedSource:
+    """One source: its weight as said, tokens with ends of documents, documents of both splits."""
+
+    name: str
+    weight: float
+    train_tokens: int
+    validation_tokens: int
+    documents: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What `prepare` made. `files` maps paths inside the folder to (size, sha256)."""
+
+    folder: Path
+    name: str
+    fingerprint: str
+    vocab_size: int
+    end_id: int
+    sources: tuple[PreparedSource, ...]
+    files: Mapping[str, tuple[int, str]]
+
+    @property
+    def tokenizer_path(self) -> Path:
+        return self.folder / "tokenizer.json"
+
+    @property
+    def train_tokens(self) -> int:
+        return sum(source.train_tokens for source in self.sources)
+
+    def shards(self, source: str, split: Split) -> list[Path]:
+        """Prefixes of the shards (the path without `.bin`), in order."""
+        start = f"shards/{source}/{split}-"
+        return [self.folder / name.removesuffix(".bin") for name in sorted(self.files) if name.startswith(start) and name.endswith(".bin")]
+
+    def verify(self, *, contents: bool = False) -> None:
+        """Raises DataError for a file that is missing or has another size; with `contents`, other bytes."""
+        for name, (size, checksum) in self.files.items():
+            path = self.folder / name
+            held = path.stat().st_size if path.is_file() else None
+            if held is None:
+                raise DataError(f"{path} is missing; {self._remedy}")
+            if held != size:
+                raise DataError(f"{path} has {held:,} bytes, but {size:,} were prepared; {self._remedy}")
+            if contents and sha256_of(path) != checksum:
+                raise DataError(f"{path} has the right size but other bytes than were prepared; {self._remedy}")
+
+    @property
+    def _remedy(self) -> str:
+        return f"remove {self.folder} and prepare the mixture {self.name!r} again"
+
+
+def open_prepared(folder: Path) -> Prepared:
+    """Reads a prepared folder and checks the sizes of its files. Raises DataError."""
+    path = folder / "prepared.json"
+    if not path.is_file():
+        raise DataError(f"{folder} holds no prepared data (there is no prepared.json); run `make data` first")
+    try:
+        said = json.loads(path.read_bytes())
+        if said["format"] != FORMAT:
+            raise DataError(f"{path} is of format {said['format']}, this version reads {FORMAT}; prepare the data again")
+        prepared = Prepared(
+            folder=folder,
+            name=said["name"],
+            fingerprint=said["fingerprint"],
+            vocab_size=said["vocab_size"],
+            end_id=said["end_id"],
+            sources=tuple(PreparedSource(**source) for source in said["sources"]),
+            files={name: (size, checksum) for name, (size, checksum) in said["files"].items()},
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error!r}); remove {folder} and prepare the data again") from None
+    if fingerprint_of(prepared.files, prepared.sources) != prepared.fingerprint:
+        raise DataError(f"{path} does not carry the fingerprint of what it lists; remove {folder} and prepare again")
+    prepared.verify()
+    return prepared
+
+
+def fingerprint_of(files: Mapping[str, tuple[int, str]], sources: tuple[PreparedSource, ...]) -> str:
+    """sha256 over the tokenizer, the contents of all shards, and the names and weights of the sources."""
+    facts = {
+        "files": {name: checksum for name, (_, checksum) in sorted(files.items())},
+        "sources": [[source.name, source.weight] for source in sources],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
