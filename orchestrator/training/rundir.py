@@ -40,6 +40,11 @@ class RunDir:
         return self.path / "cluster.yaml"
 
     @property
+    def hardware(self) -> Path:
+        """The cluster as it was found: `cluster.yaml` with `local` replaced by what the machine has."""
+        return self.path / "hardware.json"
+
+    @property
     def plan(self) -> Path:
         return self.path / "plan.json"
 

@@ -8,7 +8,6 @@ only state is what lies in the run's folder.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,7 @@ from orchestrator.engines import make_engine
 from orchestrator.engines.base import Device
 from orchestrator.errors import CheckpointError, CommandError, OrchestratorError
 from orchestrator.planning import Plan, make_plan
-from orchestrator.spec import load_cluster, load_run
+from orchestrator.spec import ClusterSpec, load_run
 from orchestrator.training.callbacks import Callback
 from orchestrator.training.callbacks.checkpoints import Checkpoints
 from orchestrator.training.callbacks.guard import Guard
@@ -30,16 +29,18 @@ from orchestrator.training.callbacks.ledger import Ledger
 from orchestrator.training.callbacks.metrics import Metrics
 from orchestrator.training.callbacks.samples import Samples
 from orchestrator.training.callbacks.validation import Validation
-from orchestrator.training.checkpoint.manifest import Manifest
+from orchestrator.training.checkpoint.manifest import Manifest, find
 from orchestrator.training.checkpoint.read import fill, newest_good
 from orchestrator.training.gang import Gang
 from orchestrator.training.loop import Run, require_same_data, train_steps
 from orchestrator.training.resume import require_same_experiment
-from orchestrator.training.rundir import RunDir, read_lines, write_atomically
+from orchestrator.training.rundir import RunDir, cut_torn_tail, read_lines, write_atomically
 
 
-def train(run_dir: str, *, stop_asked: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+def train(run_dir: str, *, local_rank: int = 0, stop_asked: Callable[[], bool] = lambda: False) -> dict[str, Any]:
     """Trains the run in `run_dir` on the process group this process belongs to (none means one rank).
+
+    local_rank: the index of this process's device on its node.
 
     Returns {"outcome": "finished" | "paused" | "interrupted" | "failed", "message", "exit_code", "step"}; an
     error that all ranks know of is returned, so that nobody restarts what would fail again. Errors that
@@ -49,19 +50,21 @@ def train(run_dir: str, *, stop_asked: Callable[[], bool] = lambda: False) -> di
     gang = Gang()
     attempt = gang.from_leader(_begin_attempt(folder) if gang.leads else 0)
     try:
-        return _train(folder, gang, attempt, stop_asked)
+        return _train(folder, gang, attempt, local_rank, stop_asked)
     except OrchestratorError as error:
         if gang.leads:
             _record(folder, "failed", attempt=attempt, cause=type(error).__name__, message=str(error))
         return {"outcome": "failed", "message": str(error), "exit_code": error.exit_code, "step": 0}
 
 
-def _train(folder: RunDir, gang: Gang, attempt: int, stop_asked: Callable[[], bool]) -> dict[str, Any]:
+def _train(
+    folder: RunDir, gang: Gang, attempt: int, local_rank: int, stop_asked: Callable[[], bool]
+) -> dict[str, Any]:
     spec = load_run(folder.resolved).spec
-    cluster = load_cluster(folder.cluster).spec
+    cluster = ClusterSpec.model_validate_json(folder.hardware.read_text("utf-8"))
     execution = json.loads(folder.execution.read_text("utf-8"))
     plan = make_plan(spec, cluster, world_size=gang.world_size)
-    device = _device(plan)
+    device = _device(plan, local_rank)
     loader = Loader(open_prepared(Path(execution["data"])), sequence_length=plan.sequence_length, seed=plan.seed)
     _require_vocabulary(plan, loader.prepared.vocab_size)
     engine = make_engine(plan.engine)
@@ -85,13 +88,15 @@ def _callbacks(run: Run, restored: Manifest | None) -> list[Callback]:
     """In the order they act: guard before anything is written, checkpoints after all that belongs to the step."""
     writers: list[Callback] = [Metrics()] if run.gang.leads else []
     validation: list[Callback] = [Validation()] if run.plan.spec.training.validation else []
-    good = [restored.step] if restored else []
+    finished = run.gang.from_leader([manifest.step for manifest in find(run.dir.checkpoints).good])
+    good = [step for step in finished if step <= run.step] if restored else []
     return [Guard(), Ledger(), *writers, *validation, Checkpoints(good), Samples()]
 
 
 def _begin_attempt(folder: RunDir) -> int:
-    attempt = 1 + sum(event["event"] == "started" for event in read_lines(folder.events))
-    folder.event("started", attempt=attempt)
+    cut_torn_tail(folder.events)
+    attempt = 1 + sum(event["event"] in ("started", "restarted") for event in read_lines(folder.events))
+    folder.event("started" if attempt == 1 else "restarted", attempt=attempt)
     return attempt
 
 
@@ -129,8 +134,7 @@ def _announce(run: Run, restored: Manifest | None) -> None:
     )  # fmt: skip
 
 
-def _device(plan: Plan) -> Device:
-    index = int(os.environ.get("LOCAL_RANK", "0"))
+def _device(plan: Plan, index: int) -> Device:
     if plan.device == "cuda":
         torch.cuda.set_device(index)
     return Device(kind=plan.device, index=index)

@@ -1,0 +1,66 @@
+"""A new run's folder, and what the command line said that no page holds. No torch here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.errors import CommandError
+from orchestrator.registry import nearest
+from orchestrator.spec import ClusterSpec, LoadedCluster, LoadedRun
+from orchestrator.spec.run import RUN_NAME
+from orchestrator.training.rundir import RunDir, write_atomically
+
+
+def create_run(runs: Path, name: str, run: LoadedRun, cluster: LoadedCluster) -> RunDir:
+    """Makes RUNS/NAME with what was said. Raises CommandError when the name is taken or cannot name a folder."""
+    if not RUN_NAME.fullmatch(name):
+        raise CommandError(f"run name {name!r}: use up to 100 letters, digits, '.', '_' and '-', a letter or digit first")
+    folder = RunDir(runs.absolute() / name)
+    if folder.path.exists():
+        raise CommandError(f"{folder.path} exists; continue it with `make resume RUN={name}`, or choose another RUN")
+    folder.path.mkdir(parents=True)
+    write_atomically(folder.spec, run.text)
+    write_atomically(folder.cluster, cluster.text)
+    write_atomically(folder.resolved, run.resolved)
+    return folder
+
+
+def find_run(runs: Path, name: str | None) -> RunDir:
+    """The folder of an existing run. Raises CommandError, which names the runs there are."""
+    names = sorted(path.parent.name for path in runs.glob("*/resolved.yaml"))
+    if not name:
+        raise CommandError(f"which run? say RUN=...; {runs} holds: {', '.join(names) or 'no run'}")
+    if name not in names:
+        guess = nearest(name, names)
+        hint = f"; did you mean {guess!r}?" if guess else ""
+        raise CommandError(f"{runs} holds no run {name!r}{hint} (there are: {', '.join(names) or 'none'})")
+    return RunDir(runs.absolute() / name)
+
+
+def write_hardware(run: RunDir, cluster: ClusterSpec) -> None:
+    """hardware.json: the cluster page with `local` replaced by what the machine has."""
+    write_atomically(run.hardware, cluster.model_dump_json() + "\n")
+
+
+def write_execution(run: RunDir, *, data: Path, until: int | None, accepted: Sequence[str]) -> None:
+    """execution.json: where the prepared data lies, how far this attempt trains, which changes are meant."""
+    before = json.loads(run.execution.read_text("utf-8")) if run.execution.exists() else {}
+    record = {
+        "created": before.get("created", round(time.time(), 3)),
+        "git_commit": before.get("git_commit", _git_commit()),
+        "data": str(data.absolute()),
+        "until": until,
+        "accepted": sorted({*before.get("accepted", ()), *accepted}),
+    }
+    write_atomically(run.execution, json.dumps(record, indent=1) + "\n")
+
+
+def _git_commit() -> str | None:
+    """The commit of the code at hand, marked when files differ from it; None outside a repository."""
+    here = Path(__file__).parent
+    found = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty", "--abbrev=40"], capture_output=True, text=True)
+    return found.stdout.strip() if found.returncode == 0 else None

@@ -1,0 +1,161 @@
+"""Weights & Biases as a follower of metrics.jsonl, in a process of its own.
+
+Training systems that log to W&B from the loop wait for its network, die of its errors, and tear the curve
+when a run is rolled back. Here the loop knows nothing of it. This process reads the file that is the
+truth, so one logical run has one curve over all attempts, each step once, and a lost connection or a
+killed worker costs nothing: what is missing is read from the file again.
+
+    python -m orchestrator.training.views.wandb RUN_DIR     ends when its standard input closes
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from orchestrator.training.rundir import RunDir, last_line
+from orchestrator.training.views.follow import Follower
+
+POLL_S = 1.0
+CLOSE_S = 60.0
+
+
+class WandbView:
+    """Starts the follower when there is something to follow, and gives it time to finish at the end."""
+
+    def __init__(self, run: RunDir) -> None:
+        self._run = run
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def poll(self) -> None:
+        if self._process is None and last_line(self._run.metrics) is not None:
+            self._run.logs.mkdir(parents=True, exist_ok=True)
+            command = [sys.executable, "-m", "orchestrator.training.views.wandb", str(self._run.path)]
+            with (self._run.logs / "wandb.log").open("ab") as log:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+                )
+
+    def close(self) -> None:
+        self.poll()
+        if self._process is None:
+            return
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(CLOSE_S)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+
+
+def run_id(run: RunDir) -> str:
+    """The fixed id that makes all attempts one W&B run: from the run's name and when it was created."""
+    created = json.loads(run.execution.read_text("utf-8"))["created"]
+    digest = hashlib.sha256(f"{run.name} {created}".encode()).hexdigest()[:8]
+    return f"{run.name[:100]}-{digest}"
+
+
+def follow(run: RunDir) -> None:
+    """Logs every line of metrics.jsonl that W&B has not seen, until standard input closes."""
+    import wandb
+    import yaml
+
+    said = yaml.safe_load(run.resolved.read_text("utf-8"))
+    section = said["tracking"]["wandb"]
+    execution = json.loads(run.execution.read_text("utf-8"))
+    seen = last_step_logged(run.path / "wandb", run_id(run))
+    plan = json.loads(run.plan.read_text("utf-8"))
+    session = wandb.init(
+        dir=str(run.path), id=run_id(run), name=run.name, project=section["project"], entity=section["entity"],
+        tags=section["tags"], resume="allow", mode=_mode(section["mode"]), config={**said, "plan": plan, "git_commit": execution["git_commit"]},
+        settings=wandb.Settings(console="off", silent=True, disable_git=True),
+    )  # fmt: skip
+    session.define_metric("tokens")
+    session.define_metric("*", step_metric="tokens")
+    if seen == 0:
+        pages = wandb.Artifact(f"{run_id(run)}-pages", type="spec")
+        for path in (run.spec, run.resolved, run.cluster, run.plan):
+            pages.add_file(str(path))
+        session.log_artifact(pages)
+    metrics, events = Follower(run.metrics), Follower(run.events)
+    validated: dict[int, float] = {}
+    open_ = True
+    while open_:
+        open_ = not _closed(POLL_S)
+        for event in events.new():
+            if event["event"] == "validated":
+                validated[event["step"]] = event["loss"]
+            elif event["event"] == "baseline":
+                session.summary["bigram_loss"] = event["loss"]
+        for record in metrics.new():
+            if record["step"] > seen:
+                seen = record["step"]
+                session.log(_flat(record, validated), step=record["step"])
+    for step, loss in validated.items():
+        session.summary["validation_loss"] = loss
+        session.summary["validation_step"] = step
+    session.finish()
+
+
+def last_step_logged(folder: Path, identity: str) -> int:
+    """The last step in the W&B files of earlier attempts, read from the files themselves."""
+    steps = [0]
+    for path in sorted(folder.glob(f"*run-*/run-{identity}.wandb")):
+        steps.extend(_steps_in(path))
+    return max(steps)
+
+
+def _steps_in(path: Path) -> Iterator[int]:
+    """Steps of the history records in one .wandb file; a torn end, which a kill leaves, ends the reading."""
+    from wandb.proto import wandb_internal_pb2
+    from wandb.sdk.internal.datastore import DataStore
+
+    store = DataStore()
+    store.open_for_scan(str(path))
+    while True:
+        try:
+            data = store.scan_data()
+        except AssertionError:
+            return
+        if data is None:
+            return
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        if record.WhichOneof("record_type") == "history":
+            yield record.history.step.num
+
+
+def _flat(record: dict[str, Any], validated: dict[int, float]) -> dict[str, Any]:
+    values = {name: value for name, value in record.items() if name not in ("step", "terms")}
+    values |= {f"terms/{name}": value for name, value in record.get("terms", {}).items()}
+    if record["step"] in validated:
+        values["validation_loss"] = validated[record["step"]]
+    return values
+
+
+def _mode(said: str) -> str:
+    """`auto` is online only where a key is at hand, so that nothing ever asks a question."""
+    if said != "auto":
+        return said
+    if os.environ.get("WANDB_MODE"):
+        return os.environ["WANDB_MODE"]
+    import wandb
+
+    return "online" if wandb.api.api_key else "offline"
+
+
+def _closed(seconds: float) -> bool:
+    """Waits up to `seconds`; whether standard input has been closed meanwhile."""
+    ready, _, _ = select.select([sys.stdin], [], [], seconds)
+    return bool(ready) and not os.read(sys.stdin.fileno(), 1)
+
+
+if __name__ == "__main__":
+    follow(RunDir(Path(sys.argv[1])))
