@@ -21,11 +21,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
 _CHUNK = 2**24
+Array = np.ndarray[Any, np.dtype[Any]]
+Range = tuple[float, float, bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,34 +36,34 @@ class BigramCounts:
     """`pairs` int64[m], sorted, holds a * vocab_size + b of every pair seen; `counts` int64[m] how often."""
 
     vocab_size: int
-    pairs: np.ndarray
-    counts: np.ndarray
-    unigrams: np.ndarray
+    pairs: Array
+    counts: Array
+    unigrams: Array
 
     @cached_property
-    def first(self) -> np.ndarray:
+    def first(self) -> Array:
         return self.pairs // self.vocab_size
 
     @cached_property
-    def contexts(self) -> np.ndarray:
+    def contexts(self) -> Array:
         """int64[V]: c(a), how often each token was followed by another."""
         return self._sum(self.first, self.counts)
 
     @cached_property
-    def distinct(self) -> np.ndarray:
+    def distinct(self) -> Array:
         """int64[3, V]: different tokens after a that were seen once, twice, three or more times."""
         times = np.minimum(self.counts, 3)
         return np.stack([self._sum(self.first, times == n) for n in (1, 2, 3)])
 
     @cached_property
-    def predecessors(self) -> np.ndarray:
+    def predecessors(self) -> Array:
         """int64[V]: different tokens seen before b."""
         return np.bincount(self.pairs % self.vocab_size, minlength=self.vocab_size)
 
-    def _sum(self, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+    def _sum(self, keys: Array, values: Array) -> Array:
         return np.bincount(keys, weights=values, minlength=self.vocab_size).astype(np.int64)
 
-    def of(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    def of(self, first: Array, second: Array) -> Array:
         """c(a, b) of each given pair; int64[n]."""
         wanted = first.astype(np.int64) * self.vocab_size + second
         at = np.minimum(np.searchsorted(self.pairs, wanted), len(self.pairs) - 1)
@@ -96,7 +99,7 @@ class Baseline:
         return str(self.table[0])
 
 
-def count_bigrams(streams: Iterable[np.ndarray], vocab_size: int) -> BigramCounts:
+def count_bigrams(streams: Iterable[Array], vocab_size: int) -> BigramCounts:
     """Counts neighbours in token arrays: streams [tokens], or windows [n, s+1] whose rows do not touch."""
     pairs, counts = np.empty(0, np.int64), np.empty(0, np.int64)
     unigrams = np.zeros(vocab_size, np.int64)
@@ -113,22 +116,24 @@ def count_bigrams(streams: Iterable[np.ndarray], vocab_size: int) -> BigramCount
     return BigramCounts(vocab_size=vocab_size, pairs=pairs, counts=counts, unigrams=unigrams)
 
 
-def best_bigram(streams: Iterable[np.ndarray], windows: np.ndarray, vocab_size: int) -> Baseline:
+def best_bigram(streams: Iterable[Array], windows: Array, vocab_size: int) -> Baseline:
     """The best bigram counted on `streams`, scored on every next token of `windows`, int[n, s+1]."""
     counts = count_bigrams(streams, vocab_size)
     first, second = windows[:, :-1].ravel(), windows[:, 1:].ravel()
     pairs = _Pairs(counts, first, second)
     table = []
     for family in FAMILIES:
-        settings, loss = _minimise(lambda values, family=family: -float(np.log(family.model(pairs, values)).mean()), family)  # type: ignore[misc]
-        table.append(Scored(name=family.name, loss=loss, settings=tuple(zip(family.names, settings, strict=True))))
+        values, loss = _minimise(partial(_loss, family, pairs), family.ranges)
+        table.append(
+            Scored(name=family.name, loss=loss, settings=tuple(zip(family.names, values, strict=True)))
+        )
     return Baseline(table=tuple(sorted(table, key=lambda scored: scored.loss)), tokens=len(first))
 
 
 class _Pairs:
     """Everything the formulas need about the pairs (a, b) being scored, as float64[n]."""
 
-    def __init__(self, counts: BigramCounts, first: np.ndarray, second: np.ndarray) -> None:
+    def __init__(self, counts: BigramCounts, first: Array, second: Array) -> None:
         self.vocab_size = counts.vocab_size
         self.pair = counts.of(first, second).astype(np.float64)
         self.context = counts.contexts[first].astype(np.float64)
@@ -138,15 +143,18 @@ class _Pairs:
         self._unigrams = counts.unigrams
         self._predecessors = counts.predecessors
 
-    def unigram(self, k: float) -> np.ndarray:
+    def unigram(self, k: float) -> Array:
         """p(b) by adding k, V = vocabulary."""
-        return (self._unigrams[self._second] + k) / (self._unigrams.sum() + k * self.vocab_size)
+        share: Array = (self._unigrams[self._second] + k) / (self._unigrams.sum() + k * self.vocab_size)
+        return share
 
-    def continuation(self, k: float) -> np.ndarray:
+    def continuation(self, k: float) -> Array:
         """Kneser-Ney's p(b): the share of all different pairs that end in b, adding k."""
-        return (self._predecessors[self._second] + k) / (self._predecessors.sum() + k * self.vocab_size)
+        total = self._predecessors.sum() + k * self.vocab_size
+        share: Array = (self._predecessors[self._second] + k) / total
+        return share
 
-    def interpolated(self, seen: np.ndarray, rest: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    def interpolated(self, seen: Array, rest: Array, lower: Array) -> Array:
         """seen + rest * lower; where a was never followed by anything, `lower` alone."""
         return np.where(self.context > 0, seen + rest * lower, lower)
 
@@ -157,57 +165,58 @@ class _Family:
 
     name: str
     names: tuple[str, ...]
-    ranges: tuple[tuple[float, float, bool], ...]
-    model: Callable[[_Pairs, Sequence[float]], np.ndarray]
+    ranges: tuple[Range, ...]
+    model: Callable[[_Pairs, Sequence[float]], Array]
 
 
-def _add_k(pairs: _Pairs, values: Sequence[float]) -> np.ndarray:
+def _add_k(pairs: _Pairs, values: Sequence[float]) -> Array:
     (k,) = values
     return (pairs.pair + k) / (pairs.context + k * pairs.vocab_size)
 
 
-def _unigram(pairs: _Pairs, values: Sequence[float]) -> np.ndarray:
+def _unigram(pairs: _Pairs, values: Sequence[float]) -> Array:
     return pairs.unigram(values[0])
 
 
-def _jelinek_mercer(pairs: _Pairs, values: Sequence[float]) -> np.ndarray:
+def _jelinek_mercer(pairs: _Pairs, values: Sequence[float]) -> Array:
     share, k = values
     seen = share * pairs.pair / np.maximum(pairs.context, 1)
     return pairs.interpolated(seen, np.full_like(seen, 1 - share), pairs.unigram(k))
 
 
-def _shrinking(pairs: _Pairs, mass: np.ndarray | float, k: float) -> np.ndarray:
+def _shrinking(pairs: _Pairs, mass: Array | float, k: float) -> Array:
     total = pairs.context + mass
     safe = np.maximum(total, 1e-300)
     return pairs.interpolated(pairs.pair / safe, mass / safe, pairs.unigram(k))
 
 
-def _witten_bell(pairs: _Pairs, values: Sequence[float]) -> np.ndarray:
+def _witten_bell(pairs: _Pairs, values: Sequence[float]) -> Array:
     return _shrinking(pairs, values[0] * pairs.following, values[1])
 
 
-def _dirichlet(pairs: _Pairs, values: Sequence[float]) -> np.ndarray:
+def _dirichlet(pairs: _Pairs, values: Sequence[float]) -> Array:
     return _shrinking(pairs, values[0], values[1])
 
 
-def _discounted(pairs: _Pairs, discounts: Sequence[float], lower: np.ndarray) -> np.ndarray:
+def _discounted(pairs: _Pairs, discounts: Sequence[float], lower: Array) -> Array:
     """Takes discounts[0], [1], [2] from pairs seen once, twice, more often; gives the rest to `lower`."""
     taken = np.array([0.0, *discounts])[np.minimum(pairs.pair, 3).astype(np.int64)]
     total = np.maximum(pairs.context, 1)
-    return pairs.interpolated((pairs.pair - taken) / total, np.array(discounts) @ pairs.distinct / total, lower)
+    rest = np.array(discounts) @ pairs.distinct / total
+    return pairs.interpolated((pairs.pair - taken) / total, rest, lower)
 
 
-def _absolute(pairs: _Pairs, values: Sequence[float]) -> np.ndarray:
+def _absolute(pairs: _Pairs, values: Sequence[float]) -> Array:
     discount, k = values
     return _discounted(pairs, [discount] * 3, pairs.unigram(k))
 
 
-def _kneser_ney(pairs: _Pairs, values: Sequence[float]) -> np.ndarray:
+def _kneser_ney(pairs: _Pairs, values: Sequence[float]) -> Array:
     discount, k = values
     return _discounted(pairs, [discount] * 3, pairs.continuation(k))
 
 
-def _modified_kneser_ney(pairs: _Pairs, values: Sequence[float]) -> np.ndarray:
+def _modified_kneser_ney(pairs: _Pairs, values: Sequence[float]) -> Array:
     return _discounted(pairs, values[:3], pairs.continuation(values[3]))
 
 
@@ -230,23 +239,32 @@ FAMILIES = (
 )
 
 
-def _minimise(loss: Callable[[Sequence[float]], float], family: _Family) -> tuple[list[float], float]:
+def _loss(family: _Family, pairs: _Pairs, values: Sequence[float]) -> float:
+    return -float(np.log(family.model(pairs, values)).mean())
+
+
+def _minimise(
+    loss: Callable[[Sequence[float]], float], ranges: tuple[Range, ...]
+) -> tuple[list[float], float]:
     """Coordinate descent by golden section; the losses are smooth and have one valley in each setting."""
-    scales = [(math.log(low), math.log(high)) if log else (low, high) for low, high, log in family.ranges]
+    scales = [(math.log(low), math.log(high)) if log else (low, high) for low, high, log in ranges]
     point = [(low + high) / 2 for low, high in scales]
 
-    def at(candidate: Sequence[float]) -> float:
-        return loss([math.exp(x) if log else x for x, (_, _, log) in zip(candidate, family.ranges, strict=True)])
+    def values(candidate: Sequence[float]) -> list[float]:
+        return [math.exp(x) if log else x for x, (_, _, log) in zip(candidate, ranges, strict=True)]
 
-    best = at(point)
+    def along(axis: int, x: float) -> float:
+        return loss(values([*point[:axis], x, *point[axis + 1 :]]))
+
+    best = loss(values(point))
     for _ in range(12):
         before = best
         for axis, (low, high) in enumerate(scales):
-            point[axis] = _golden(lambda x, axis=axis: at([*point[:axis], x, *point[axis + 1 :]]), low, high)  # type: ignore[misc]
-        best = at(point)
+            point[axis] = _golden(partial(along, axis), low, high)
+        best = loss(values(point))
         if before - best < 1e-6:
             break
-    return [math.exp(x) if log else x for x, (_, _, log) in zip(point, family.ranges, strict=True)], best
+    return values(point), best
 
 
 def _golden(function: Callable[[float], float], low: float, high: float) -> float:
@@ -265,7 +283,7 @@ def _golden(function: Callable[[float], float], low: float, high: float) -> floa
     return (low + high) / 2
 
 
-def _merged(pairs: np.ndarray, counts: np.ndarray, more: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _merged(pairs: Array, counts: Array, more: Array, times: Array) -> tuple[Array, Array]:
     if not len(pairs):
         return more, times
     both, at = np.unique(np.concatenate([pairs, more]), return_inverse=True)

@@ -2,10 +2,8 @@
 
 Every document that goes in comes out somewhere: in a shard, or in the report under the reason why not.
 
-Documents are held out by the hash of their id, so adding documents moves none from one side to the
-other, and exact copies of a text are dropped first, so that nothing held out is trained on under
-another id. A source whose ids all fall outside the held-out share still gives one: the smallest hash
-seen so far waits in hand until a better one, or the end, comes.
+Exact copies of a text are dropped before anything is held out, else a held-out text would be trained on
+under another id.
 """
 
 from __future__ import annotations
@@ -22,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from data_pipeline.held_out import hold_out, rank_of
 from data_pipeline.mixture import Mixture
-from data_pipeline.prepared import FORMAT, PreparedSource, Split, fingerprint_of, sha256_of
+from data_pipeline.prepared import FORMAT, PreparedSource, fingerprint_of, sha256_of
 from data_pipeline.shards import ShardWriter, token_dtype
 from data_pipeline.sources import Document, Rejected, Source
 from data_pipeline.tokenize import Encoder, load_encoder, train_byte_bpe
@@ -34,6 +33,7 @@ Progress = Callable[[str], None]
 TOKENS_PER_SHARD = 2**28
 _BATCH = 256  # documents encoded together
 _EXAMPLES = 20
+_KEPT = 2**26  # characters kept in memory between the two readings
 _LONGEST_SAMPLE = 2**20  # characters of one document that the tokenizer is trained on
 
 
@@ -52,20 +52,26 @@ class _Tally:
         if len(self.examples) < _EXAMPLES:
             self.examples.append({"where": record.where, "reason": record.reason})
 
+    @property
+    def first(self) -> str:
+        example = self.examples[0] if self.examples else None
+        return f"; the first: {example['where']}: {example['reason']}" if example else ""
+
 
 def build(mixture: Mixture, folder: Path, progress: Progress) -> str:
     """Writes the whole prepared folder, `prepared.json` last; returns the fingerprint."""
-    encoder = _make_encoder(mixture, progress)
+    reader = _Reader()
+    encoder = _make_encoder(mixture, reader, progress)
     write_file(folder / "tokenizer.json", encoder.to_json())
-    seen: set[bytes] = set()
+    stages = _Stages(mixture=mixture, reader=reader, encoder=encoder, folder=folder, progress=progress)
     sources, report = [], {}
     for source in mixture.sources:
-        prepared, report[source.name] = _write_source(mixture, source, encoder, folder, seen, progress)
+        prepared, report[source.name] = _write_source(source, stages)
         sources.append(prepared)
     if not any(source.validation_tokens for source in sources):
         raise DataError(
-            f"mixture {mixture.name!r} has one document in each source, so none can be held out for validation; "
-            "add a document, or cut a text into several with `separator`"
+            f"mixture {mixture.name!r} has one document in each source, so none can be held out for "
+            "validation; add a document, or cut a text into several with `separator`"
         )
     files = {
         path.relative_to(folder).as_posix(): (path.stat().st_size, sha256_of(path))
@@ -96,7 +102,40 @@ def write_file(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
-def _make_encoder(mixture: Mixture, progress: Progress) -> Encoder:
+class _Reader:
+    """Documents of a small mixture are kept from the first reading (tokenizer) for the second (shards)."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, list[Document | Rejected]] = {}
+        self._room = _KEPT
+
+    def documents(self, source: Source) -> Iterator[Document | Rejected]:
+        if source.name in self._kept:
+            yield from self._kept.pop(source.name)
+            return
+        records: list[Document | Rejected] = []
+        for record in source.documents():
+            self._room -= len(record.text) if isinstance(record, Document) else 0
+            if self._room > 0:
+                records.append(record)
+            yield record
+        if self._room > 0:
+            self._kept[source.name] = records
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stages:
+    """What all sources of one preparation share; `seen` holds the digests of all texts so far."""
+
+    mixture: Mixture
+    reader: _Reader
+    encoder: Encoder
+    folder: Path
+    progress: Progress
+    seen: set[bytes] = field(default_factory=set)
+
+
+def _make_encoder(mixture: Mixture, reader: _Reader, progress: Progress) -> Encoder:
     asked = mixture.tokenizer
     if asked.file is not None:
         return load_encoder(Path(asked.file), asked.end)
@@ -104,57 +143,54 @@ def _make_encoder(mixture: Mixture, progress: Progress) -> Encoder:
     texts: list[str] = []
     for source in mixture.sources:
         progress(f"{source.name}: reading a sample for the tokenizer")
-        texts += _sample(mixture, source, int(asked.sample * source.weight / sum(mixture.weights)))
+        share = int(asked.sample * source.weight / sum(mixture.weights))
+        texts += _sample(reader.documents(source), mixture, share)
     size = sum(len(text) for text in texts)
     progress(f"training a tokenizer of {asked.vocab_size:,} tokens on {format_count(size)} characters")
     return train_byte_bpe(texts, asked.vocab_size)
 
 
-def _sample(mixture: Mixture, source: Source, limit: int) -> list[str]:
-    """Training texts of the source with the smallest hashes, up to `limit` bytes."""
+def _sample(records: Iterable[Document | Rejected], mixture: Mixture, limit: int) -> list[str]:
+    """The texts that may be trained on with the smallest hashes, up to `limit` bytes."""
     kept: list[tuple[float, str, str]] = []
     total = 0
-    for document in source.documents():
-        if isinstance(document, Rejected) or (rank := _rank(mixture, document)) < mixture.validation.fraction:
+    for record in records:
+        if (
+            isinstance(record, Rejected)
+            or (rank := rank_of(record, mixture.seed)) < mixture.validation.fraction
+        ):
             continue
-        text = document.text[:_LONGEST_SAMPLE]
+        text = record.text[:_LONGEST_SAMPLE]
         total += len(text.encode())
-        heapq.heappush(kept, (-rank, document.id, text))
+        heapq.heappush(kept, (-rank, record.id, text))
         while total > limit and len(kept) > 1:
             total -= len(heapq.heappop(kept)[2].encode())
     return [text for _, _, text in sorted(kept, reverse=True)]
 
 
-def _rank(mixture: Mixture, document: Document) -> float:
-    """Uniform in [0, 1), a function of the mixture's seed and the document's source and id."""
-    text = f"{mixture.seed}\n{document.source}\n{document.id}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2.0**64
-
-
-def _write_source(
-    mixture: Mixture, source: Source, encoder: Encoder, folder: Path, seen: set[bytes], progress: Progress
-) -> tuple[PreparedSource, dict[str, Any]]:
+def _write_source(source: Source, stages: _Stages) -> tuple[PreparedSource, dict[str, Any]]:
     tally = _Tally()
-    writers: dict[Split, _SplitWriter] = {
-        split: _SplitWriter(folder / "shards" / source.name, split, token_dtype(encoder.vocab_size))
-        for split in ("train", "validation")
-    }
+    dtype = token_dtype(stages.encoder.vocab_size)
+    train = _SplitWriter(stages.folder / "shards" / source.name / "train", dtype)
+    held = _SplitWriter(stages.folder / "shards" / source.name / "validation", dtype)
     try:
-        documents = _distinct(source.documents(), seen, tally)
-        for split, document, ids in _split(_encoded(documents, encoder), mixture):
-            writers[split].add(document, ids)
+        documents = _distinct(stages.reader.documents(source), stages.seen, tally)
+        encoded = _encoded(documents, stages.encoder)
+        mixture = stages.mixture
+        for split, document, ids in hold_out(
+            encoded, fraction=mixture.validation.fraction, seed=mixture.seed
+        ):
+            (train if split == "train" else held).add(document, ids)
     finally:
-        for writer in writers.values():
-            writer.close()
-    train, held = writers["train"], writers["validation"]
+        train.close()
+        held.close()
     _check(source, tally, train, held)
-    progress(
+    stages.progress(
         f"{source.name}: {train.documents + held.documents:,} documents, {format_bytes(tally.text_bytes)}, "
         f"{format_count(train.tokens)} training tokens, {format_count(held.tokens)} held out"
     )
     if tally.rejected:
-        first = tally.examples[0]
-        progress(f"{source.name}: {tally.rejected:,} records rejected; the first: {first['where']}: {first['reason']}")
+        stages.progress(f"{source.name}: {tally.rejected:,} records rejected{tally.first}")
     facts = {
         **vars(tally),
         "train": {"documents": train.documents, "tokens": train.tokens},
@@ -175,10 +211,10 @@ def _check(source: Source, tally: _Tally, train: _SplitWriter, held: _SplitWrite
     if train.documents:
         return
     if held.documents:
-        raise DataError(f"source {source.name!r}: all {held.documents} documents are held out; lower validation.fraction")
-    why = f"{tally.rejected:,} records rejected, {tally.exact_copies:,} exact copies"
-    first = f"; the first: {tally.examples[0]['where']}: {tally.examples[0]['reason']}" if tally.examples else ""
-    raise DataError(f"source {source.name!r} gives no document ({why}{first})")
+        found = f"source {source.name!r}: all {held.documents} documents are held out"
+        raise DataError(f"{found}; lower validation.fraction, or add documents")
+    why = f"{tally.exact_copies:,} exact copies, {tally.rejected:,} records rejected{tally.first}"
+    raise DataError(f"source {source.name!r} gives no document ({why})")
 
 
 def _distinct(stream: Iterable[Document | Rejected], seen: set[bytes], tally: _Tally) -> Iterator[Document]:
@@ -202,35 +238,14 @@ def _encoded(documents: Iterator[Document], encoder: Encoder) -> Iterator[tuple[
         yield from zip(batch, encoder.encode([document.text for document in batch]), strict=True)
 
 
-def _split(
-    encoded: Iterator[tuple[Document, np.ndarray]], mixture: Mixture
-) -> Iterator[tuple[Split, Document, np.ndarray]]:
-    waiting: tuple[float, Document, np.ndarray] | None = None
-    held = 0
-    count = 0
-    for count, (document, ids) in enumerate(encoded, start=1):  # noqa: B007  # read after the loop
-        rank = _rank(mixture, document)
-        if rank < mixture.validation.fraction:
-            held += 1
-            yield "validation", document, ids
-        elif not held and (waiting is None or rank < waiting[0]):
-            (document, ids), waiting = waiting[1:] if waiting else (None, None), (rank, document, ids)
-            if document is not None:
-                yield "train", document, ids
-        else:
-            yield "train", document, ids
-    if waiting is not None:
-        yield "validation" if count > 1 and not held else "train", *waiting[1:]
-
-
 class _SplitWriter:
     """The shards of one split of one source, and beside each a line for every document in it."""
 
-    def __init__(self, folder: Path, split: Split, dtype: np.dtype[Any]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, prefix: Path, dtype: np.dtype[Any]) -> None:
+        prefix.parent.mkdir(parents=True, exist_ok=True)
         self.documents = 0
         self.tokens = 0
-        self._prefix = folder / split
+        self._prefix = prefix
         self._dtype = dtype
         self._shards = 0
         self._shard: ShardWriter | None = None
@@ -238,7 +253,8 @@ class _SplitWriter:
 
     def add(self, document: Document, ids: np.ndarray) -> None:
         if self._shard is None:
-            self._shard = ShardWriter(self._prefix.with_name(f"{self._prefix.name}-{self._shards:05d}"), self._dtype)
+            prefix = self._prefix.with_name(f"{self._prefix.name}-{self._shards:05d}")
+            self._shard = ShardWriter(prefix, self._dtype)
         self._shard.add(ids)
         line = {"id": document.id, "source": document.source, "tokens": int(ids.size)}
         meta = {"meta": dict(document.meta)} if document.meta else {}

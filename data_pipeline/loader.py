@@ -144,7 +144,8 @@ class _Stream:
     def __init__(self, prepared: Prepared, source: str, split: Split) -> None:
         self.shards = [Shard(prefix) for prefix in prepared.shards(source, split)]
         sizes = [shard.tokens.size for shard in self.shards]
-        self.first_tokens = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))  # of each shard, then the end
+        # of each shard, then the end
+        self.first_tokens = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
 
     def __len__(self) -> int:
         return int(self.first_tokens[-1])
@@ -170,10 +171,12 @@ class _Stream:
         heads = np.maximum(np.repeat(starts, counts), bounds[documents]) - bounds[documents]
         tails = np.minimum(np.repeat(starts + length, counts), bounds[documents + 1]) - bounds[documents]
         shards = np.searchsorted(self._first_documents, documents, side="right") - 1
-        rows = zip(documents.tolist(), shards.tolist(), heads.tolist(), tails.tolist(), strict=True)
+        in_shard = documents - self._first_documents[shards]
         pieces = (
-            Span(self._names[shard][document - int(self._first_documents[shard])], self.shards[shard].prefix.name, a, b)
-            for document, shard, a, b in rows
+            Span(self._names[shard][document], self.shards[shard].prefix.name, head, tail)
+            for shard, document, head, tail in zip(
+                shards.tolist(), in_shard.tolist(), heads.tolist(), tails.tolist(), strict=True
+            )
         )
         for count in counts.tolist():
             yield tuple(islice(pieces, count))

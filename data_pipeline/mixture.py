@@ -39,12 +39,13 @@ class TokenizerSection(Section):
     )
     sample: Annotated[Bytes, Field(ge=1)] = Field(default=16_000_000, description="bytes of text trained on")
     file: str | None = Field(default=None, min_length=1, description="relative to the page's folder")
-    end: str | None = Field(default=None, description="end-of-document token, where its name is not a usual one")
+    end: str | None = Field(default=None, description="end-of-document token, if its name is not a usual one")
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.train is None) == (self.file is None):
-            raise ValueError("say either `train` or `file`; fix: {train: byte_bpe, vocab_size: 4096} or {file: PATH}")
+            fix = "{train: byte_bpe, vocab_size: 4096} or {file: PATH}"
+            raise ValueError(f"say either `train` or `file`; fix: {fix}")
         if self.train is not None and self.vocab_size is None:
             raise ValueError("`train` needs a vocab_size; fix: add `vocab_size: 4096`")
         if self.file is not None and self.vocab_size is not None:
@@ -69,7 +70,7 @@ class MixturePage(Section):
         names = [source.name.lower() for source in self.sources]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"{names.count(name)} sources are called {name!r}; fix: give each its own name")
+                raise ValueError(f"two sources are called {name!r}; fix: give each its own name")
         return self
 
 
@@ -98,7 +99,8 @@ def mixture_path(name_or_path: str | Path) -> Path:
     if "/" in text or text.endswith((".yaml", ".yml")):
         return Path(text)
     if text not in shipped_mixtures():
-        raise CommandError(f"{unknown('mixture', text, shipped_mixtures())}; a mixture of your own is named by its path")
+        names = unknown("mixture", text, shipped_mixtures())
+        raise CommandError(f"{names}; a mixture of your own is named by its path")
     return SHIPPED / f"{text}.yaml"
 
 
@@ -123,5 +125,6 @@ def load_mixture(name_or_path: str | Path) -> Mixture:
 def page_model() -> type[MixturePage]:
     """MixturePage with its sources told apart by `kind`: the union of all registered kinds."""
     kinds: list[Any] = [SOURCES.get(name) for name in SOURCES.names()]
-    tagged = Annotated[reduce(operator.or_, kinds), Field(discriminator="kind")]
-    return create_model("MixturePage", __base__=MixturePage, sources=(tuple[tagged, ...], Field(min_length=1)))
+    tagged: Any = Annotated[reduce(operator.or_, kinds), Field(discriminator="kind")]
+    sources: Any = (tuple[tagged, ...], Field(min_length=1))
+    return create_model("MixturePage", __base__=MixturePage, sources=sources)

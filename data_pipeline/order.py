@@ -58,7 +58,8 @@ class SampleOrder:
                 name = self.names[source] if self.names else source
                 raise DataError(
                     f"source {name!r} has {tokens:,} training tokens, but one sample takes "
-                    f"{self.sequence_length + 1:,}; add text to it, or lower sequence_length to {max(tokens - 1, 1)}"
+                    f"{self.sequence_length + 1:,}; add text to it, or lower sequence_length "
+                    f"to {max(tokens - 1, 1)}"
                 )
 
     @cached_property
@@ -100,7 +101,12 @@ class SampleOrder:
 
 
 def validation_windows(
-    *, tokens_per_source: Sequence[int], weights: Sequence[float], sequence_length: int, samples: int, fingerprint: str
+    *,
+    tokens_per_source: Sequence[int],
+    weights: Sequence[float],
+    sequence_length: int,
+    samples: int,
+    fingerprint: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first `samples` windows of the held-out tokens -> (source int64[n], first token int64[n]).
 
@@ -111,8 +117,8 @@ def validation_windows(
     windows = [max(tokens - 1, 0) // sequence_length for tokens in tokens_per_source]
     if not sum(windows):
         raise DataError(
-            f"the held-out documents have {max(tokens_per_source, default=0):,} tokens at most in one source, and one "
-            f"sample takes {sequence_length + 1:,}; raise validation.fraction, or lower sequence_length"
+            f"no source has more than {max(tokens_per_source):,} held-out tokens, and one sample takes "
+            f"{sequence_length + 1:,}; raise validation.fraction, or lower sequence_length"
         )
     taken = [0] * len(windows)
     turns = []
@@ -196,7 +202,8 @@ def _mix(values: np.ndarray) -> np.ndarray:
     """The finalizer of SplitMix64 (Steele, Lea and Flood 2014): a bijection of 64 bits that avalanches."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    mixed: np.ndarray = values ^ (values >> np.uint64(31))
+    return mixed
 
 
 def _times(factor: int) -> np.uint64:

@@ -59,11 +59,14 @@ def find_prepared(cache: Path, fingerprint: str) -> Prepared:
         prepared = open_prepared(path.parent)
         if prepared.fingerprint == fingerprint:
             return prepared
-    raise DataError(f"{cache} holds no prepared data with the fingerprint {fingerprint[:12]}...; was it removed?")
+    raise DataError(
+        f"{cache} holds no prepared data with the fingerprint {fingerprint[:12]}...: it was removed, or lies "
+        "in another folder; without it the run cannot be continued on the same tokens"
+    )
 
 
 def status(mixture: Mixture, cache: Path) -> dict[str, Any]:
-    """What is known of the mixture in the cache, checking every byte; `state` is ready, missing or damaged."""
+    """What the cache holds of the mixture, every byte checked; `state` is ready, missing or damaged."""
     facts: dict[str, Any] = {"name": mixture.name, "state": "missing", "sources": [], "problem": None}
     try:
         prepared = _find(mixture, cache, request_key(mixture))
@@ -94,7 +97,8 @@ def request_key(mixture: Mixture) -> str:
         "format": FORMAT,
         "tokenizers": metadata.version("tokenizers"),
         "sources": [[source.model_dump(mode="json"), source.signature()] for source in mixture.sources],
-        "tokenizer": [tokenizer.model_dump(mode="json"), sha256_of(Path(tokenizer.file)) if tokenizer.file else None],
+        "tokenizer": tokenizer.model_dump(mode="json"),
+        "tokenizer_file": sha256_of(Path(tokenizer.file)) if tokenizer.file else None,
         "validation": mixture.validation.model_dump(mode="json"),
         "seed": mixture.seed,
     }

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +61,10 @@ class Prepared:
 
     def shards(self, source: str, split: Split) -> list[Path]:
         """Prefixes of the shards (the path without `.bin`), in order."""
-        start = f"shards/{source}/{split}-"
-        return [self.folder / name.removesuffix(".bin") for name in sorted(self.files) if name.startswith(start) and name.endswith(".bin")]
+        shard = re.compile(re.escape(f"shards/{source}/{split}-") + r"\d+\.bin")
+        return [
+            self.folder / name.removesuffix(".bin") for name in sorted(self.files) if shard.fullmatch(name)
+        ]
 
     def verify(self, *, contents: bool = False) -> None:
         """Raises DataError for a file that is missing or has another size; with `contents`, other bytes."""
@@ -73,7 +76,7 @@ class Prepared:
             if held != size:
                 raise DataError(f"{path} has {held:,} bytes, but {size:,} were prepared; {self._remedy}")
             if contents and sha256_of(path) != checksum:
-                raise DataError(f"{path} has the right size but other bytes than were prepared; {self._remedy}")
+                raise DataError(f"{path} has its size, but not the bytes that were prepared; {self._remedy}")
 
     @property
     def _remedy(self) -> str:
@@ -88,7 +91,8 @@ def open_prepared(folder: Path) -> Prepared:
     try:
         said = json.loads(path.read_bytes())
         if said["format"] != FORMAT:
-            raise DataError(f"{path} is of format {said['format']}, this version reads {FORMAT}; prepare the data again")
+            found = f"{path} is of format {said['format']}, this version reads {FORMAT}"
+            raise DataError(f"{found}; prepare the data again")
         prepared = Prepared(
             folder=folder,
             name=said["name"],
@@ -99,9 +103,11 @@ def open_prepared(folder: Path) -> Prepared:
             files={name: (size, checksum) for name, (size, checksum) in said["files"].items()},
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is damaged ({error!r}); remove {folder} and prepare the data again") from None
+        raise DataError(f"{path} is damaged ({error!r}); remove {folder} and prepare it again") from None
     if fingerprint_of(prepared.files, prepared.sources) != prepared.fingerprint:
-        raise DataError(f"{path} does not carry the fingerprint of what it lists; remove {folder} and prepare again")
+        raise DataError(
+            f"{path} lists other files than it was made for; remove {folder} and prepare it again"
+        )
     prepared.verify()
     return prepared
 

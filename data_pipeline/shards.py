@@ -32,7 +32,7 @@ from orchestrator.errors import DataError
 
 _MAGIC = b"MMIDIDX\x00\x00"
 _HEADER = struct.Struct("<9sQBQQ")
-_CODES = {
+_CODES: dict[int, np.dtype[Any]] = {
     1: np.dtype("u1"), 2: np.dtype("i1"), 3: np.dtype("<i2"), 4: np.dtype("<i4"),
     5: np.dtype("<i8"), 6: np.dtype("<f8"), 7: np.dtype("<f4"), 8: np.dtype("<u2"),
 }  # fmt: skip
@@ -55,8 +55,8 @@ def idx_path(prefix: Path) -> Path:
 class ShardWriter:
     """Writes one shard; its two files appear under their names only when all of it is on disk.
 
-        with ShardWriter(folder / "train-00000", token_dtype(vocab_size)) as shard:
-            shard.add(ids)
+    with ShardWriter(folder / "train-00000", token_dtype(vocab_size)) as shard:
+        shard.add(ids)
     """
 
     def __init__(self, prefix: Path, dtype: np.dtype[Any]) -> None:
@@ -88,7 +88,8 @@ class ShardWriter:
         documents = np.arange(len(lengths) + 1, dtype="<i8")
         with _partial(idx_path(self.prefix)).open("wb") as index:
             index.write(_HEADER.pack(_MAGIC, 1, self._code, len(lengths), len(documents)))
-            index.write(lengths.tobytes() + (offsets[:-1] * self.dtype.itemsize).tobytes() + documents.tobytes())
+            for array in (lengths, offsets[:-1] * self.dtype.itemsize, documents):
+                index.write(array.tobytes())
             _force(index)
         _force(self._bin)
         self._bin.close()
@@ -98,7 +99,9 @@ class ShardWriter:
     def __enter__(self) -> ShardWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         if kind is None:
             self.close()
         else:
@@ -122,10 +125,12 @@ class Shard:
             raise _damaged(idx_path(prefix), f"has {index.size} bytes, less than its header")
         magic, version, code, sequences, documents = _HEADER.unpack(index[: _HEADER.size].tobytes())
         if magic != _MAGIC or version != 1 or code not in _CODES:
-            raise _damaged(idx_path(prefix), f"is no Megatron index of version 1 (found {magic!r}, version {version})")
+            found = f"found {magic!r}, version {version}, type {code}"
+            raise _damaged(idx_path(prefix), f"is no Megatron index of version 1 ({found})")
         expected = _HEADER.size + 12 * sequences + 8 * documents
         if index.size not in (expected, expected + sequences):  # + modes, in multimodal data
-            raise _damaged(idx_path(prefix), f"has {index.size:,} bytes; {sequences:,} sequences need {expected:,}")
+            needs = f"{sequences:,} sequences need {expected:,}"
+            raise _damaged(idx_path(prefix), f"has {index.size:,} bytes; {needs}")
         at = _HEADER.size
         self.lengths = np.frombuffer(index, "<i4", sequences, at)
         offsets = np.frombuffer(index, "<i8", sequences, at + 4 * sequences)

@@ -74,7 +74,8 @@ def load_encoder(path: Path, end: str | None = None) -> Encoder:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises plain Exception for whatever is wrong in the file
-        raise _page_error(path, f"is not a tokenizer.json: {error}", "save it with `tokenizer.save`") from None
+        fix = "save it with `tokenizer.save`"
+        raise _page_error(path, f"is not a tokenizer.json: {error}", fix) from None
     present = tokenizer.get_vocab(with_added_tokens=True)
     names = KNOWN_ENDS if end is None else (end,)
     found = next((name for name in names if name in present), None)
@@ -88,7 +89,7 @@ def _encoder(tokenizer: Tokenizer, end: str) -> Encoder:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = True  # special tokens inside a text are text
-    return Encoder(tokenizer=tokenizer, end_id=tokenizer.token_to_id(end))
+    return Encoder(tokenizer=tokenizer, end_id=tokenizer.get_vocab(with_added_tokens=True)[end])
 
 
 def _page_error(path: Path, message: str, fix: str) -> PageError:

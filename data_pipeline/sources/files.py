@@ -48,12 +48,18 @@ class Files(Source):
     paths: Annotated[
         tuple[str, ...],
         BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
-        Field(min_length=1, description="paths, globs or fsspec URLs; relative ones start at the page's folder"),
+        Field(
+            min_length=1, description="paths, globs or fsspec URLs; relative ones start at the page's folder"
+        ),
     ]
     text_field: str = "text"
     id_field: str | None = Field(default=None, description="default: the document's file and line")
-    meta_field: str = Field(default="meta", description="a JSON object kept beside the document, where there is one")
-    separator: str | None = Field(default=None, min_length=1, description="what stands between documents of a .txt")
+    meta_field: str = Field(
+        default="meta", description="a JSON object kept beside the document, where there is one"
+    )
+    separator: str | None = Field(
+        default=None, min_length=1, description="what stands between documents of a .txt"
+    )
 
     def anchored(self, folder: Path) -> Files:
         paths = tuple(path if "://" in path or "::" in path else str(folder / path) for path in self.paths)
@@ -63,7 +69,9 @@ class Files(Source):
         facts = []
         for file in self._files():
             info = file.system.info(file.path)
-            changed = next((str(info[key]) for key in ("mtime", "ETag", "etag", "LastModified") if info.get(key)), "")
+            changed = next(
+                (str(info[key]) for key in ("mtime", "ETag", "etag", "LastModified") if info.get(key)), ""
+            )
             facts.append(f"{file.name} {info.get('size')} {changed}")
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
@@ -84,7 +92,11 @@ class Files(Source):
             return Rejected(where=where, reason=record)
         text = record.get(self.text_field)
         if not isinstance(text, str):
-            found = f"{type(text).__name__}" if self.text_field in record else f"fields {', '.join(record) or 'none'}"
+            found = (
+                f"{type(text).__name__}"
+                if self.text_field in record
+                else f"fields {', '.join(record) or 'none'}"
+            )
             return Rejected(where=where, reason=f"no text in field {self.text_field!r} (found: {found})")
         if not text.strip():
             return Rejected(where=where, reason="empty text")
@@ -94,7 +106,9 @@ class Files(Source):
         if not isinstance(name, str | int):
             return Rejected(where=where, reason=f"no id in field {self.id_field!r}")
         meta = record.get(self.meta_field)
-        return Document(id=str(name), text=text, source=self.name, meta=meta if isinstance(meta, dict) else {})
+        return Document(
+            id=str(name), text=text, source=self.name, meta=meta if isinstance(meta, dict) else {}
+        )
 
     def _files(self) -> list[_File]:
         """All files of all patterns, sorted. Raises PageError naming a pattern that matches none."""
@@ -116,7 +130,9 @@ def _matches(pattern: str, source: str) -> list[tuple[Any, str]]:
     try:
         system, path = url_to_fs(pattern)
     except (ImportError, ValueError) as error:
-        raise _page_error(pattern, source, f"cannot be opened: {error}", "install the package, or copy the files") from None
+        raise _page_error(
+            pattern, source, f"cannot be opened: {error}", "install the package, or copy the files"
+        ) from None
     if has_magic(path):
         found = [name for name in system.glob(path) if not system.isdir(name)]
         if not found:
@@ -138,14 +154,18 @@ def _described(system: Any, path: str, name: str, pattern: str, source: str) -> 
         if stem.endswith(suffix) and not (suffix == ".parquet" and compression):
             return _File(system=system, path=path, name=name, format=suffix, compression=compression)
     known = "; read are .jsonl and .txt, also .gz or .zst, and .parquet"
-    raise _page_error(pattern, source, f"{name} is of no known format{known}", "narrow the pattern or convert the file")
+    raise _page_error(
+        pattern, source, f"{name} is of no known format{known}", "narrow the pattern or convert the file"
+    )
 
 
 def _common_folder(urls: list[str]) -> str:
     """The longest `a/b/` that starts every url, without their last part."""
     folders = [url.split("/")[:-1] for url in urls]
     shared = 0
-    while all(len(folder) > shared for folder in folders) and len({folder[shared] for folder in folders}) == 1:
+    while (
+        all(len(folder) > shared for folder in folders) and len({folder[shared] for folder in folders}) == 1
+    ):
         shared += 1
     return "".join(f"{part}/" for part in folders[0][:shared])
 
@@ -165,10 +185,14 @@ def _chunks(file: _File) -> Iterator[bytes]:
                 try:
                     yield member.decompress(chunk)
                 except failures as error:
-                    raise DataError(f"{file.name}: damaged compression ({error}); fetch or write the file again") from None
+                    raise DataError(
+                        f"{file.name}: damaged compression ({error}); fetch or write the file again"
+                    ) from None
                 chunk = member.unused_data
         if not member.eof:
-            raise DataError(f"{file.name}: ends in the middle of its compression; fetch or write the file again")
+            raise DataError(
+                f"{file.name}: ends in the middle of its compression; fetch or write the file again"
+            )
 
 
 def _decompressor(compression: str) -> tuple[type[Exception], Any]:
@@ -215,12 +239,18 @@ def _parquet_rows(file: _File, source: str, fields: list[str | None]) -> Iterato
         try:
             table = ParquetFile(stream)
         except ArrowInvalid as error:
-            raise DataError(f"{file.name}: is not a whole Parquet file ({error}); fetch or write it again") from None
+            raise DataError(
+                f"{file.name}: is not a whole Parquet file ({error}); fetch or write it again"
+            ) from None
         present = table.schema_arrow.names
         if fields[0] not in present:
-            raise _page_error(file.name, source, unknown("column", str(fields[0]), present), "set `text_field`")
+            raise _page_error(
+                file.name, source, unknown("column", str(fields[0]), present), "set `text_field`"
+            )
         number = 0
-        for batch in table.iter_batches(batch_size=1024, columns=[name for name in fields if name in present]):
+        for batch in table.iter_batches(
+            batch_size=1024, columns=[name for name in fields if name in present]
+        ):
             for row in batch.to_pylist():
                 number += 1
                 yield f"{file.name}:{number}", row

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -38,7 +38,8 @@ from orchestrator.pages import Bytes
 
 Part = Literal["library", "documentation", "packages", "translations"]
 # tests are not installed everywhere; encodings holds tables of character sets, which are no text
-_LEFT_OUT = {"__pycache__", "site-packages", "dist-packages", "test", "tests", "idle_test", "ensurepip", "encodings"}
+_LEFT_OUT = {"__pycache__", "site-packages", "dist-packages", "ensurepip", "encodings"}
+_LEFT_OUT |= {"test", "tests", "idle_test"}
 _DOCSTRING_SHARE = 3  # one module in three is read for its docstrings
 
 
@@ -58,7 +59,9 @@ class _Candidate:
 class PythonInstallation(Source):
     kind: Literal["python_installation"]
     parts: tuple[Part, ...] = Field(default=("library", "documentation", "packages"), min_length=1)
-    limit: Bytes | None = Field(default=None, description="bytes of text at most, shared equally by the parts")
+    limit: Annotated[Bytes, Field(ge=1)] | None = Field(
+        default=None, description="bytes of text at most, shared equally by the parts"
+    )
 
     def documents(self) -> Iterator[Document | Rejected]:
         for part in dict.fromkeys(self.parts):
@@ -104,7 +107,7 @@ def _library_files(suffixes: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
     """(path inside the standard library, path) of the files with these suffixes, in a fixed order."""
     root = Path(sysconfig.get_path("stdlib"))
     for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT and not name.startswith("config-"))
+        folders[:] = sorted(set(folders) - _LEFT_OUT)
         for name in sorted(files):
             path = Path(folder, name)
             # _sysconfigdata holds the paths and flags of the machine that built this Python
@@ -129,13 +132,13 @@ def _library() -> list[_Candidate]:
 def _documentation() -> list[_Candidate]:
     from pydoc_data.topics import topics
 
-    found = [_Candidate(id=f"documentation/topics/{name}", read=text.__str__) for name, text in topics.items()]
+    found: dict[str, Callable[[], str]] = {f"topics/{name}": text.__str__ for name, text in topics.items()}
     for name, path in _library_files((".py", ".txt", ".rst")):
         if path.suffix != ".py":
-            found.append(_Candidate(id=f"documentation/files/{name}", read=partial(path.read_text, "utf-8")))
+            found[f"files/{name}"] = partial(path.read_text, "utf-8")
         elif _for_docstrings(name) and not name.startswith("pydoc_data/"):
-            found.append(_Candidate(id=f"documentation/docstrings/{name}", read=partial(_docstrings, path)))
-    return found
+            found[f"docstrings/{name}"] = partial(_docstrings, path)
+    return [_Candidate(id=f"documentation/{key}", read=read) for key, read in found.items()]
 
 
 def _packages() -> list[_Candidate]:
@@ -154,8 +157,7 @@ def _packages() -> list[_Candidate]:
 
 def _translations() -> list[_Candidate]:
     return [
-        _Candidate(id=f"translations/{name}", read=partial(_catalog_text, path))
-        for name, path in _catalogs()
+        _Candidate(id=f"translations/{name}", read=partial(_catalog_text, path)) for name, path in _catalogs()
     ]
 
 
