@@ -1,0 +1,383 @@
+"""One training run on Ray: place the gang, watch it, stop it well.
+
+Ray Train v2's `TorchTrainer` owns the gang: placement, rendezvous, health, restart. It is driven from a
+thread, because on the main thread it would install a SIGINT handler that aborts the run; here the main
+thread keeps the signals (see `signals`), follows the files that workers write, and prints reasons.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from orchestrator.errors import Interrupted, PlacementError
+from orchestrator.launch import inventory, session, worker
+from orchestrator.launch.follow import Follower
+from orchestrator.launch.machine import this_machine
+from orchestrator.launch.placement import Request, Verdict, can_place
+from orchestrator.launch.session import Session
+from orchestrator.launch.signals import (
+    AskToStop,
+    AttemptStarted,
+    Desk,
+    GangReturned,
+    Leave,
+    Phase,
+    Say,
+    Signalled,
+)
+from orchestrator.training.rundir import RunDir
+
+GANG_FAILED = "gang_failed"  # the event that the observer in Ray Train's controller writes
+DIED = "the process died (killed, out of memory, or a crash)"
+# What healthy ranks say when a peer is gone; never the cause.
+COLLATERAL = ("Connection closed by peer", "Connection reset by peer", "NCCL", "Broken pipe", "Timed out")
+TICK_S = 0.2
+RECHECK_S = 5.0  # how often a gang that has not started is held against the cluster again
+REMIND_S = 60.0
+FATAL_GRACE_S = 3.0
+STILL_SAVING_S = 30.0
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# Ray Train's settings, read from the environment of the driver.
+TRAIN_ENVIRONMENT: Mapping[str, str] = {
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # 2 s: the end and a death would be seen that late
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # it writes every printed line twice
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths of a page mean the project's folder
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob:
+    """All that launching needs to know of a run. `each`: resources of one worker, in Ray's names."""
+
+    run_dir: Path
+    world_size: int
+    each: Mapping[str, float]
+    device: str = "cpu"
+    threads: int = 1
+    max_restarts: int = 3
+    environment: Mapping[str, str] = field(default_factory=dict)
+    function: str = "orchestrator.training.worker:train"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobResult:
+    """How it ended. `returned` is what rank 0's training function returned, if it did return."""
+
+    outcome: str  # finished | interrupted | failed
+    message: str
+    exit_code: int
+    attempts: int
+    returned: Mapping[str, Any] | None = None
+
+
+class View(Protocol):
+    """Something that shows the run from its files. Called from a thread of its own; may be slow or fail."""
+
+    def poll(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+Printer = Callable[[str], None]
+EXIT_CODES = {"finished": 0, "interrupted": 130, "failed": 4}
+
+
+def run(
+    job: TrainJob,
+    *,
+    address: str | None = None,
+    node: Mapping[str, float] | None = None,
+    say: Printer = print,
+    views: Callable[[Session], Sequence[View]] = lambda _: (),
+) -> JobResult:
+    """Train to the end, a stop or a failure.
+
+    `address`: a standing cluster; None starts a private Ray that declares the resources `node` (those of
+    this machine by default). `views` is called once Ray is up and gives what shall follow the run's files.
+    Raises PlacementError when the gang can never be placed, Interrupted when stopped before it started.
+    """
+    folder = RunDir(job.run_dir)
+    folder.logs.mkdir(parents=True, exist_ok=True)
+    folder.stop.unlink(missing_ok=True)
+    log = folder.logs / "ray.log"
+    request = Request(workers=job.world_size, each=job.each)
+    declared = dict(node or inventory.node_resources(this_machine()))
+    if address is None:
+        _refuse_impossible(request, inventory.of_resources(declared))
+    desk = Desk()
+    with _signals(desk, say) as signals, _environment(TRAIN_ENVIRONMENT):
+        connect = session.attached(log, address=address) if address else session.private(log, resources=declared)
+        with connect as ray_session:
+            say(f"ray        dashboard {ray_session.dashboard}  metrics {ray_session.metrics}")
+            _wait_for_room(request, say)
+            with _following(views(ray_session), say):
+                return _Watch(job, desk, signals, say).until_the_end()
+
+
+class _Watch:
+    """The main thread's loop around a gang that runs in another thread."""
+
+    def __init__(self, job: TrainJob, desk: Desk, signals: SimpleQueue[Signalled], say: Printer) -> None:
+        self.job, self.desk, self.signals, self.say = job, desk, signals, say
+        self.run_dir = RunDir(job.run_dir)
+        self.first_attempt = worker.next_attempt(job.run_dir)
+        self.attempt = self.first_attempt - 1
+        self.events = Follower(job.run_dir / "events.jsonl")
+        self.failures = 0
+        self.gang = _Gang(job)
+        self.waiting_since = time.monotonic()
+        self.fatal_since: float | None = None
+
+    def until_the_end(self) -> JobResult:
+        self.gang.start()
+        next_check = time.monotonic() + RECHECK_S
+        while self.gang.is_alive():
+            self._signals()
+            self._attempts()
+            self._failures()
+            if fatal := self._fatal():
+                return fatal
+            if self.waiting_since and time.monotonic() > next_check:
+                next_check = time.monotonic() + REMIND_S
+                self._say_what_is_missing()
+            self.gang.join(TICK_S)
+        self._attempts()
+        self._failures()
+        self.desk.handle(GangReturned())
+        return self._result()
+
+    def _signals(self) -> None:
+        while not self.signals.empty():
+            for instruction in self.desk.handle(self.signals.get()):
+                match instruction:
+                    case Say(text=text):
+                        self.say(text)
+                    case AskToStop():
+                        self.run_dir.stop.touch()
+                    case Leave():
+                        raise Interrupted(self._where_it_stands())
+
+    def _attempts(self) -> None:
+        newest = worker.newest_attempt(self.job.run_dir)
+        if newest > self.attempt:
+            self.attempt = newest
+            self.waiting_since = 0.0
+            self.desk.handle(AttemptStarted())
+            if newest > self.first_attempt:
+                self.say(f"gang       attempt {newest} is running")
+
+    def _failures(self) -> None:
+        for record in map(json.loads, self.events.new()):
+            if record["event"] != GANG_FAILED:
+                continue
+            self.failures += 1
+            self.waiting_since = time.monotonic()
+            causes = _causes(record["ranks"])
+            left = self.job.max_restarts - self.failures
+            if left >= 0:
+                self.say(f"gang       attempt {self.attempt} failed ({causes}); restarting, {left} more allowed")
+
+    def _fatal(self) -> JobResult | None:
+        """An error of ours in a worker: a restart would meet it again, so the gang is not given another."""
+        path = worker.attempt_folder(self.job.run_dir, self.attempt) / worker.FATAL
+        if self.attempt < self.first_attempt or not path.exists():
+            return None
+        self.fatal_since = self.fatal_since or time.monotonic()
+        if time.monotonic() - self.fatal_since < FATAL_GRACE_S:
+            return None
+        return self._fatal_result(path)
+
+    def _fatal_result(self, path: Path) -> JobResult:
+        record = json.loads(path.read_text())
+        return JobResult(
+            outcome="failed",
+            message=f"rank {record['rank']}: {record['kind']}: {record['message']}",
+            exit_code=record["exit_code"],
+            attempts=self._attempts_made(),
+        )
+
+    def _say_what_is_missing(self) -> None:
+        answer = can_place(Request(workers=self.job.world_size, each=self.job.each), inventory.of_ray())
+        if answer.verdict is not Verdict.FITS:
+            self.say(answer.reason)
+
+    def _attempts_made(self) -> int:
+        return self.attempt - self.first_attempt + 1
+
+    def _where_it_stands(self) -> str:
+        return f"interrupted; continue with: make resume RUN={self.job.run_dir.name}"
+
+    def _result(self) -> JobResult:
+        fatal = worker.attempt_folder(self.job.run_dir, self.attempt) / worker.FATAL
+        if fatal.exists():
+            return self._fatal_result(fatal)
+        if self.gang.error is not None:
+            return self._failed(self.gang.error)
+        returned = self.gang.returned or {}
+        outcome = str(returned.get("outcome", "finished"))
+        return JobResult(
+            outcome=outcome,
+            message=str(returned.get("message", "")),
+            exit_code=int(returned.get("exit_code", EXIT_CODES[outcome])),
+            attempts=self._attempts_made(),
+            returned=returned,
+        )
+
+    def _failed(self, error: BaseException) -> JobResult:
+        from orchestrator.launch.observer import explain
+
+        causes = {str(rank): explain(e) for rank, e in getattr(error, "worker_failures", {}).items()}
+        what = _causes(causes) or explain(error)
+        logs = worker.attempt_folder(self.job.run_dir, self.attempt)
+        return JobResult(
+            outcome="failed",
+            message=f"{what}\n  restarts used: {max(0, self.failures - 1)} of {self.job.max_restarts}"
+            f"\n  logs: {logs if self.attempt else self.job.run_dir / 'logs' / 'ray.log'}",
+            exit_code=EXIT_CODES["failed"],
+            attempts=self._attempts_made(),
+        )
+
+
+class _Gang(threading.Thread):
+    """Ray Train's `fit`, off the main thread. `returned` or `error` holds the end."""
+
+    def __init__(self, job: TrainJob) -> None:
+        super().__init__(name="ray-train", daemon=True)
+        self.job = job
+        self.returned: dict[str, Any] | None = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.returned = self._trainer().fit().return_value
+        except BaseException as error:  # noqa: BLE001 carried to the main thread, which reports it
+            self.error = error
+
+    def _trainer(self) -> Any:
+        from ray import train
+        from ray.train.torch import TorchConfig, TorchTrainer
+
+        from orchestrator.launch.observer import FailureObserver
+
+        job = self.job
+        v2: Any = train  # the annotations of `ray.train` still describe v1
+        trainer: Any = TorchTrainer
+        return trainer(
+            worker.run_in_worker,
+            train_loop_config={"run_dir": str(job.run_dir), "function": job.function, "folder": os.getcwd()},
+            torch_config=TorchConfig(backend="nccl" if job.device == "cuda" else "gloo"),
+            scaling_config=v2.ScalingConfig(
+                num_workers=job.world_size,
+                use_gpu=job.device == "cuda",
+                resources_per_worker=dict(job.each),
+                placement_strategy="PACK",
+            ),
+            run_config=v2.RunConfig(
+                name=job.run_dir.name,
+                storage_path=str(job.run_dir / "logs" / "ray_train"),
+                failure_config=v2.FailureConfig(max_failures=job.max_restarts),
+                callbacks=[FailureObserver(RunDir(job.run_dir))],
+                worker_runtime_env={"env_vars": {"OMP_NUM_THREADS": str(job.threads), **job.environment}},
+            ),
+        )
+
+
+def _causes(ranks: Mapping[str, str]) -> str:
+    """The ranks that failed by themselves, without those that only lost a peer."""
+    roots = {rank: why for rank, why in ranks.items() if why == DIED}
+    roots = roots or {rank: why for rank, why in ranks.items() if not any(word in why for word in COLLATERAL)}
+    return "; ".join(f"rank {rank}: {why}" for rank, why in (roots or ranks).items())
+
+
+def _refuse_impossible(request: Request, existing: inventory.Inventory) -> None:
+    answer = can_place(request, existing)
+    if answer.verdict is Verdict.IMPOSSIBLE:
+        raise PlacementError(answer.reason)
+
+
+def _wait_for_room(request: Request, say: Printer) -> None:
+    """Return when the gang fits; say the reason at once, and again when it changes or a minute has passed."""
+    said, at = "", 0.0
+    while True:
+        existing = inventory.of_ray()
+        _refuse_impossible(request, existing)
+        answer = can_place(request, existing)
+        if answer.verdict is Verdict.FITS:
+            return
+        if answer.reason != said or time.monotonic() - at > REMIND_S:
+            said, at = answer.reason, time.monotonic()
+            say(answer.reason)
+        time.sleep(1.0)
+
+
+@contextlib.contextmanager
+def _signals(desk: Desk, say: Printer) -> Iterator[SimpleQueue[Signalled]]:
+    """Signals become events. Before the gang runs they end the launch where it stands."""
+    queue: SimpleQueue[Signalled] = SimpleQueue()
+
+    def note(number: int, _: object) -> None:
+        event = Signalled(name=signal.Signals(number).name, at=time.monotonic())
+        if desk.phase is not Phase.STARTING:
+            queue.put(event)
+            return
+        for instruction in desk.handle(event):
+            match instruction:
+                case Say(text=text):
+                    say(text)
+                case Leave():
+                    raise Interrupted("interrupted before the first step; nothing was written")
+
+    before = {number: signal.signal(number, note) for number in HANDLED}
+    try:
+        yield queue
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for the time of a run; a value that the user has set stays."""
+    added = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+@contextlib.contextmanager
+def _following(views: Sequence[View], say: Printer) -> Iterator[None]:
+    """Each view polls in a thread of its own; one that fails is named once and left out, the run goes on."""
+    over = threading.Event()
+
+    def follow(view: View) -> None:
+        try:
+            while not over.wait(TICK_S):
+                view.poll()
+            view.poll()
+            view.close()
+        except Exception as error:  # noqa: BLE001 a view may never end a run
+            say(f"view       {type(view).__name__} stopped: {error!r}; the run goes on")
+
+    threads = [threading.Thread(target=follow, args=(view,), daemon=True) for view in views]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(10.0)
