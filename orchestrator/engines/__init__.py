@@ -1,0 +1,25 @@
+"""How a plan is executed: one module or package per engine, each imported only in the workers that use it.
+
+    base.py        the contract
+    boxes.py       the training state as blocks of global tensors
+    optimizers.py  the torch optimizers of a page
+    metering.py    losses averaged over micro-batches and ranks
+    reference.py   plain PyTorch in one process, the oracle
+    deepspeed/     ZeRO 0-3
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.engines.base import Engine
+
+_HOMES = {"reference": "orchestrator.engines.reference", "deepspeed": "orchestrator.engines.deepspeed.engine"}
+
+
+def make_engine(name: str) -> Engine:
+    """An unbuilt engine; `name` is a plan's `engine`, which the planner has checked."""
+    engine: Engine = importlib.import_module(_HOMES[name]).ENGINE()
+    return engine

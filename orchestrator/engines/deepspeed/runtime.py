@@ -1,0 +1,80 @@
+"""What DeepSpeed expects of the process it is imported into, and how to leave that process clean.
+
+It picks an accelerator at import, reads LOCAL_RANK from the environment, writes its log to standard
+output, and keeps one process group per process.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+from torch import distributed
+
+from orchestrator.engines.base import Device
+from orchestrator.errors import RunError
+
+
+def import_deepspeed(device: Device) -> Any:
+    """The deepspeed module, set up for `device`, with its log going to Python's root logger."""
+    # It chooses by what the machine has, not by what the plan says, unless told before its first import.
+    os.environ["DS_ACCELERATOR"] = device.kind
+    # The engine reads it back from the environment; launchers other than torchrun may not have set it.
+    os.environ["LOCAL_RANK"] = str(device.index)
+    import deepspeed
+    from deepspeed.accelerator import get_accelerator
+
+    if get_accelerator()._name != device.kind:
+        raise AssertionError(f"deepspeed was imported for {get_accelerator()._name} and is now asked for {device.kind}")
+    log = logging.getLogger("DeepSpeed")
+    log.handlers.clear()
+    log.propagate = True
+    # It calls collectives by names that torch 2.13 renamed, which warns at every call.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
+    # On CPUs it compiles a shared-memory all-reduce at start, for inference only; this table is asked first.
+    deepspeed.ops.__compatible_ops__ = {}
+    return deepspeed
+
+
+@contextmanager
+def output_to_log() -> Iterator[None]:
+    """Some of DeepSpeed prints instead of logging (its bf16 optimizer, memory figures): log that too."""
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        for line in printed.getvalue().splitlines():
+            logging.getLogger("DeepSpeed").debug(line)
+
+
+def join_process_group(device: Device, world_size: int) -> bool:
+    """Makes sure the default process group is that of `world_size` ranks; whether it was made here."""
+    if not distributed.is_initialized():
+        if world_size > 1:
+            raise RunError(
+                f"the plan has {world_size} ranks and this process belongs to no process group."
+                f" Start it through Ray or with: torchrun --nproc-per-node {world_size}"
+            )
+        distributed.init_process_group(device.backend, store=distributed.HashStore(), rank=0, world_size=1)
+        return True
+    if distributed.get_world_size() != world_size:
+        raise RunError(
+            f"the plan has {world_size} ranks, the process group {distributed.get_world_size()}."
+            " Make the plan for the world size that exists"
+        )
+    return False
+
+
+def leave_process_group() -> None:
+    """Destroys the default process group and what DeepSpeed remembers of it."""
+    import deepspeed.comm
+
+    distributed.barrier()
+    deepspeed.comm.destroy_process_group()
+    deepspeed.comm.comm.cdb = None

@@ -1,0 +1,56 @@
+"""The torch module of an architecture, without a second description of the model.
+
+An architecture names the `transformers` class and configuration that are it; this file makes the module,
+empty. Weights come from `models.initialise`, so the library's own initialisation, whose result depends
+on the order of construction, is never run.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from orchestrator.models.initialise import Initialiser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.architecture.stack import Architecture
+
+
+def huggingface_config(architecture: Architecture) -> Any:
+    """The `transformers` configuration object, with PyTorch's fused attention."""
+    import transformers
+
+    named = architecture.huggingface
+    config_class = getattr(transformers, named.config_class)
+    return config_class(**named.config, attn_implementation="sdpa")
+
+
+def build_module(architecture: Architecture, *, dtype: torch.dtype, device: torch.device) -> torch.nn.Module:
+    """The module with uninitialised `dtype` parameters on `device`; buffers keep the dtype they need."""
+    import transformers
+    from transformers.initialization import no_init_weights
+
+    model_class = getattr(transformers, architecture.huggingface.model_class)
+    with _default_dtype(dtype), device, no_init_weights():
+        module = model_class(huggingface_config(architecture))
+        module.tie_weights()
+    return module
+
+
+def initialiser(architecture: Architecture, seed: int) -> Initialiser:
+    """The initial weights of this architecture under this seed."""
+    return Initialiser(seed=seed, std=architecture.initial_std)
+
+
+@contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

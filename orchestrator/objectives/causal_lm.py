@@ -1,0 +1,47 @@
+"""Next-token prediction, with the z-loss of PaLM where the page asks for it.
+
+Row i of a batch holds s + 1 tokens; the model reads the first s and is scored on the last s, so that no
+position is wasted and sequence length stays a round number. The loss is computed in fp32 whatever the
+model computes in: a bf16 softmax over a large vocabulary loses the digits that are being compared.
+
+The auxiliary term z_loss * mean(log(Z)^2), Z the softmax normaliser, keeps logits from drifting
+(PaLM, arXiv:2204.02311, section 5, with coefficient 1e-4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from orchestrator.objectives import Batch, LossReport
+from orchestrator.registry import OBJECTIVES
+
+
+@OBJECTIVES.register
+@dataclass(frozen=True, kw_only=True)
+class CausalLM:
+    """Mean cross-entropy of the next token, plus z_loss times the mean squared log-normaliser."""
+
+    z_loss: float = 0.0
+
+    @classmethod
+    def from_training(cls, training: Any) -> CausalLM:
+        return cls(z_loss=training.z_loss)
+
+    def collate(self, tokens: torch.Tensor) -> Batch:
+        """tokens [b, s + 1] -> input_ids [b, s], labels [b, s]."""
+        return {"input_ids": tokens[:, :-1].contiguous(), "labels": tokens[:, 1:].contiguous()}
+
+    def loss(self, model: torch.nn.Module, batch: Batch) -> LossReport:
+        labels = batch["labels"]
+        logits_BSV = model(input_ids=batch["input_ids"], use_cache=False).logits.float()
+        loss = functional.cross_entropy(logits_BSV.flatten(0, 1), labels.flatten())
+        terms = {"cross_entropy": loss.detach()}
+        if self.z_loss:
+            penalty = self.z_loss * logits_BSV.logsumexp(dim=-1).square().mean()
+            terms["z_loss"] = penalty.detach()
+            loss = loss + penalty
+        return LossReport(loss=loss, tokens=labels.numel(), terms=terms)
