@@ -71,3 +71,13 @@ def device_of(cluster: ClusterSpec) -> Device:
         name=name, kind="cuda", memory=node.memory or known.memory, peak={**known.peak, **{str(k): v for k, v in peak.items()}},
         supports=known.supports, link_bandwidth=link or known.link_bandwidth,
     )  # fmt: skip
+
+
+def accelerator_of(driver_name: str) -> str:
+    """The table's name for what a GPU driver calls a device; the driver's own name where the table has none.
+
+    `NVIDIA H100 80GB HBM3` -> `H100`; `NVIDIA A100-SXM4-80GB` -> `A100-80GB`.
+    """
+    words = driver_name.replace("-", " ").split()
+    fitting = [name for name in _TABLE if all(word in words for word in name.replace("-", " ").split())]
+    return max(fitting, key=len, default=driver_name)

@@ -46,13 +46,16 @@ def write_hardware(run: RunDir, cluster: ClusterSpec) -> None:
     write_atomically(run.hardware, cluster.model_dump_json() + "\n")
 
 
-def write_execution(run: RunDir, *, data: Path, until: int | None, accepted: Sequence[str]) -> None:
-    """execution.json: where the prepared data lies, how far this attempt trains, which changes are meant."""
+def write_execution(
+    run: RunDir, *, data: Path, overrides: Sequence[str], until: int | None, accepted: Sequence[str]
+) -> None:
+    """execution.json: where the prepared data lies, the overrides so far, how far to train, which changes are meant."""
     before = json.loads(run.execution.read_text("utf-8")) if run.execution.exists() else {}
     record = {
         "created": before.get("created", round(time.time(), 3)),
         "git_commit": before.get("git_commit", _git_commit()),
         "data": str(data.absolute()),
+        "overrides": list(overrides),
         "until": until,
         "accepted": sorted({*before.get("accepted", ()), *accepted}),
     }

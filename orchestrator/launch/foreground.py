@@ -1,0 +1,170 @@
+"""From pages to a finished run in the foreground: read, plan, prepare data, place, train, say how it ended.
+
+`train` begins a run and `resume` continues one; from there on they are the same path.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from data_pipeline.mixture import load_mixture
+from data_pipeline.prepare import find_prepared, prepare
+from data_pipeline.prepared import Prepared
+from orchestrator.errors import PageError, PlanError, Problem
+from orchestrator.launch.ground import ground
+from orchestrator.launch.inventory import DEVICE, node_resources
+from orchestrator.launch.job import JobResult, TrainJob
+from orchestrator.launch.job import run as run_job
+from orchestrator.launch.machine import this_machine
+from orchestrator.planning import Plan, make_plan
+from orchestrator.planning.render import render
+from orchestrator.spec import ClusterSpec, LoadedRun, load_cluster, load_run
+from orchestrator.spec.load import placed
+from orchestrator.training.checkpoint.manifest import find
+from orchestrator.training.create import create_run, find_run, write_execution, write_hardware
+from orchestrator.training.resume import require_same_experiment
+from orchestrator.training.rundir import RunDir, last_line, read_lines, write_atomically
+from orchestrator.training.views.progress import ProgressView
+from orchestrator.training.views.wandb import WandbView
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where things lie: folder of runs, folder of prepared data, address of a standing Ray (None: a private one)."""
+
+    runs: Path
+    data: Path
+    address: str | None = None
+
+
+def train(
+    spec: str, cluster: str, overrides: Sequence[str], *, name: str | None, places: Places, until: int | None, console: Console
+) -> int:  # fmt: skip
+    """Trains a page from the beginning; returns the exit code."""
+    loaded, hardware = load_run(spec, overrides), load_cluster(cluster)
+    grounded = ground(hardware.spec, this_machine())
+    plan = plan_for(loaded, grounded)
+    name = name or default_name(spec)
+    _show(console, render(plan, f"{name}: {spec} on {cluster}"))
+    prepared = _prepare(loaded, plan, places.data, console)
+    run = create_run(places.runs, name, loaded, hardware)
+    write_execution(run, data=prepared.folder, overrides=overrides, until=until, accepted=())
+    return _launch(run, plan, grounded, places, console)
+
+
+def resume(
+    name: str | None, cluster: str | None, overrides: Sequence[str], *, places: Places, until: int | None,
+    accepted: Sequence[str], console: Console,
+) -> int:  # fmt: skip
+    """Continues a run from its newest good checkpoint, on whatever layout the hardware now gives."""
+    run = find_run(places.runs, name)
+    before = json.loads(run.execution.read_text("utf-8"))
+    said = [*before["overrides"], *overrides]
+    loaded = load_run(run.spec, said)
+    hardware = load_cluster(cluster or run.cluster)
+    grounded = ground(hardware.spec, this_machine())
+    plan = plan_for(loaded, grounded)
+    saved = find(run.checkpoints).good
+    accepted = [*before["accepted"], *accepted]
+    if saved:
+        require_same_experiment(saved[0], plan, accepted)
+    folder = Path(before["data"])
+    if saved and not folder.exists():
+        folder = find_prepared(places.data, saved[0].data_fingerprint).folder
+    _show(console, render(plan, f"{run.name}: continued from step {saved[0].step if saved else 0}"))
+    write_atomically(run.resolved, loaded.resolved)
+    write_atomically(run.cluster, hardware.text)
+    write_execution(run, data=folder, overrides=said, until=until, accepted=accepted)
+    run.event("replanned", layout=plan.as_dict()["layout"])
+    return _launch(run, plan, grounded, places, console)
+
+
+def plan_for(loaded: LoadedRun, grounded: ClusterSpec) -> Plan:
+    """make_plan, its complaints given file and line."""
+    try:
+        return make_plan(loaded.spec, grounded)
+    except PlanError as error:
+        raise placed(error, loaded.page) from None
+
+
+def default_name(spec: str) -> str:
+    """`model_specs/llama/nano.yaml` -> `llama-nano-20300131-235959`."""
+    path = Path(spec).absolute()
+    return f"{path.parent.name}-{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}".replace(" ", "_")
+
+
+def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Prepared:
+    """The page's mixture, prepared if it is not; its tokenizer must fit the model."""
+    mixture = load_mixture(loaded.spec.data.mixture)
+    prepared = prepare(mixture, cache.absolute(), lambda line: _show(console, f"data       {line}"))
+    _show(console, f"data       {mixture.name}: {prepared.train_tokens:,} training tokens in {prepared.folder}")
+    rows = plan.architecture.embedding.vocab
+    if prepared.vocab_size > rows:
+        place = loaded.page.place(("model", "vocab_size"))
+        message = f"is {rows:,}, and the tokenizer of mixture {mixture.name!r} has {prepared.vocab_size:,} tokens"
+        fix = f"write vocab_size: {prepared.vocab_size}"
+        problem = Problem(
+            file=place.file, line=place.line, column=place.column, path="model.vocab_size", message=message, fix=fix
+        )
+        raise PageError([problem])
+    return prepared
+
+
+def _launch(run: RunDir, plan: Plan, grounded: ClusterSpec, places: Places, console: Console) -> int:
+    from orchestrator.launch.gauges import GaugesView
+
+    write_hardware(run, grounded)
+    run.event("submitted", world_size=plan.world_size, device=plan.device_spec.name)
+    tracking = plan.spec.tracking.wandb
+    result = run_job(
+        train_job(run, plan, grounded),
+        address=places.address,
+        node=node_resources(this_machine(), devices=None if plan.device == "cuda" else grounded.node.count),
+        say=lambda text: _show(console, text),
+        views=lambda _: [
+            ProgressView(run, plan.total_steps, console),
+            GaugesView(run.path),
+            *([WandbView(run)] if tracking else []),
+        ],
+    )
+    _summary(run, result, console)
+    return result.exit_code
+
+
+def train_job(run: RunDir, plan: Plan, grounded: ClusterSpec) -> TrainJob:
+    """What Ray is asked for: one worker per device, its cores shared out evenly."""
+    machine = this_machine()
+    per_node = grounded.node.count or 1
+    on_this_machine = per_node * (grounded.nodes if plan.device == "cpu" else 1)
+    threads = max(1, machine.cores // on_this_machine)
+    each = {"GPU": 1.0} if plan.device == "cuda" else {DEVICE: 1.0}
+    return TrainJob(
+        run_dir=run.path, world_size=plan.world_size, each=each, device=plan.device, threads=threads,
+        max_restarts=plan.spec.recovery.max_restarts,
+    )  # fmt: skip
+
+
+def _summary(run: RunDir, result: JobResult, console: Console) -> None:
+    last = last_line(run.metrics) or {"step": 0, "loss": float("nan")}
+    saved = find(run.checkpoints).good
+    _show(console, f"{result.outcome:<11}step {last['step']:,}, loss {last['loss']:.4f}, {result.attempts} attempt(s); {run.path}")
+    if result.message:
+        _show(console, result.message)
+    for event in read_lines(run.events):
+        if event["event"] == "baseline":
+            better = "below" if event["validation_loss"] < event["loss"] else "NOT below"
+            _show(console, f"validation loss {event['validation_loss']:.4f}, {better} the best-smoothed bigram's {event['loss']:.4f}")
+    if result.outcome in ("interrupted", "paused") and saved:
+        _show(console, f"continue with: make resume RUN={run.name}   (checkpoint of step {saved[0].step:,})")
+    elif result.outcome == "finished":
+        _show(console, f'next: make generate RUN={run.name} PROMPT="..."   make export RUN={run.name} OUT=DIR')
+
+
+def _show(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
