@@ -36,14 +36,23 @@ Rule = Callable[[Case], Problem | None]
 
 def check(case: Case) -> None:
     """Raises PlanError with every rule that the case breaks."""
+    check_page(case.spec)
     complaints = [complaint for rule in RULES if (complaint := rule(case))]
     if complaints:
         raise PlanError(complaints)
 
 
-def published_parameters(case: Case) -> Problem | None:
-    published = case.spec.published
-    counted = case.architecture.parameters
+def check_page(spec: RunSpec) -> None:
+    """Raises PlanError with every rule broken that looks at nothing but the page."""
+    architecture = spec.model.architecture()
+    complaints = [complaint for rule in PAGE_RULES if (complaint := rule(spec, architecture))]
+    if complaints:
+        raise PlanError(complaints)
+
+
+def published_parameters(spec: RunSpec, architecture: Architecture) -> Problem | None:
+    published = spec.published
+    counted = architecture.parameters
     if published is None or published.parameters == counted:
         return None
     return Problem(
@@ -54,8 +63,8 @@ def published_parameters(case: Case) -> Problem | None:
     )
 
 
-def sequence_fits_positions(case: Case) -> Problem | None:
-    length, positions = case.spec.data.sequence_length, case.architecture.max_positions
+def sequence_fits_positions(spec: RunSpec, architecture: Architecture) -> Problem | None:
+    length, positions = spec.data.sequence_length, architecture.max_positions
     if length <= positions:
         return None
     return Problem(
@@ -163,9 +172,9 @@ def precision_is_supported(case: Case) -> Problem | None:
     )
 
 
+PAGE_RULES = (published_parameters, sequence_fits_positions)
+
 RULES: tuple[Rule, ...] = (
-    published_parameters,
-    sequence_fits_positions,
     engine_has_axis,
     zero_stage_of_engine,
     zero_stage_of_optimizer,

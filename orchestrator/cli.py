@@ -1,0 +1,239 @@
+"""The one console command, `orchestrate`: one thin function per verb, wired to the floors below.
+
+Exit codes: 0 done; 2 the page or the command line is wrong; 3 the plan cannot fit this hardware; 4 the run
+failed; 130 interrupted. A user's mistake prints what is wrong and the fix, never a traceback. Everything
+heavy is imported inside the verb that needs it, so that `check` and `plan` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import CommandError, OrchestratorError
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_SPEC = "model_specs/llama/nano.yaml"
+DEFAULT_CLUSTER = "cluster/laptop.yaml"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb; returns the exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+        return int(options.verb(options) or 0)
+    except OrchestratorError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def check(options: argparse.Namespace) -> None:
+    """Validates a run page and stops: everything that does not depend on the hardware."""
+    from data_pipeline.mixture import load_mixture
+    from orchestrator.errors import PlanError
+    from orchestrator.planning.rules import check_page
+    from orchestrator.spec import load_run
+    from orchestrator.spec.load import placed
+
+    loaded = load_run(options.spec, options.set)
+    try:
+        check_page(loaded.spec)
+    except PlanError as error:
+        raise placed(error, loaded.page) from None
+    load_mixture(loaded.spec.data.mixture)
+    architecture = loaded.spec.model.architecture()
+    print(f"{options.spec}: good; {loaded.spec.model.family} with {architecture.parameters:,} parameters")
+
+
+def plan(options: argparse.Namespace) -> None:
+    """Prints what would happen; takes no node."""
+    from orchestrator.launch.foreground import plan_for
+    from orchestrator.launch.ground import ground
+    from orchestrator.launch.machine import this_machine
+    from orchestrator.planning.render import render
+    from orchestrator.spec import load_cluster, load_run
+
+    loaded, cluster = load_run(options.spec, options.set), load_cluster(options.cluster)
+    made = plan_for(loaded, ground(cluster.spec, this_machine()))
+    if options.format == "json":
+        print(json.dumps(made.as_dict(), indent=1))
+    else:
+        print(render(made, f"{options.spec} on {options.cluster}"))
+
+
+def train(options: argparse.Namespace) -> int:
+    """Trains a page in the foreground, to the end."""
+    from orchestrator.launch import foreground
+
+    return foreground.train(
+        options.spec, options.cluster, options.set, name=options.run, places=_places(options), until=options.until,
+        console=_console(),
+    )  # fmt: skip
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Continues a run from its newest good checkpoint."""
+    from orchestrator.launch import foreground
+
+    return foreground.resume(
+        options.run, options.cluster, options.set, places=_places(options), until=options.until,
+        accepted=options.accept.split(), console=_console(),
+    )  # fmt: skip
+
+
+def diff(options: argparse.Namespace) -> None:
+    """Prints which values two run pages hold differently, and which of them make another experiment."""
+    from orchestrator.spec import load_run
+    from orchestrator.spec.compare import diff as compare
+
+    found = compare(load_run(options.left).spec, load_run(options.right).spec)
+    for kind in ("convergence", "length", "execution", "description"):
+        for change in (change for change in found if change.kind == kind):
+            print(f"{kind:<12}{change.path}: {json.dumps(change.left)} -> {json.dumps(change.right)}")
+    if not found:
+        print("no difference")
+
+
+def data(options: argparse.Namespace) -> None:
+    """Prepares a mixture's token shards, or shows that they are ready."""
+    from data_pipeline.mixture import load_mixture
+    from data_pipeline.prepare import prepare, status
+
+    mixture = load_mixture(options.mixture)
+    prepare(mixture, options.data.absolute(), print)
+    print(json.dumps(status(mixture, options.data.absolute()), indent=1, default=str, ensure_ascii=False))
+
+
+def schema(options: argparse.Namespace) -> int:
+    """Writes the JSON Schemas of both pages; with --check, only tells whether they are up to date."""
+    from orchestrator.spec.schema import cluster_schema, run_schema
+
+    stale = []
+    targets = {Path("model_specs/run.schema.json"): run_schema(), Path("cluster/cluster.schema.json"): cluster_schema()}
+    for path, value in targets.items():
+        text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        if (ROOT / path).exists() and (ROOT / path).read_text("utf-8") == text:
+            continue
+        stale.append(path)
+        if not options.check:
+            (ROOT / path).write_text(text, "utf-8")
+    print(f"{'stale' if options.check else 'written'}: {', '.join(map(str, stale))}" if stale else "schemas are up to date")
+    return 1 if stale and options.check else 0
+
+
+def export(options: argparse.Namespace) -> None:
+    """Writes a run as a Hugging Face folder."""
+    from orchestrator.training.create import find_run
+    from orchestrator.training.export import export as write
+
+    step = write(find_run(options.runs, options.run), options.out)
+    print(f"step {step:,} of {options.run} written to {options.out}; transformers loads it with AutoModelForCausalLM")
+
+
+def generate(options: argparse.Namespace) -> None:
+    """Prints text from a run or an exported folder."""
+    from orchestrator.training.create import find_run
+    from orchestrator.training.generate import generate as write
+
+    source = Path(options.source) if options.source else find_run(options.runs, options.run)
+    print(write(source, options.prompt, tokens=options.tokens, temperature=options.temperature, seed=options.seed))
+
+
+def _places(options: argparse.Namespace) -> Any:
+    from orchestrator.launch.foreground import Places
+
+    return Places(runs=options.runs, data=options.data, address=options.address)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="orchestrate", description=__doc__.splitlines()[0])
+    verbs = parser.add_subparsers(required=True, metavar="VERB", parser_class=_Parser)
+
+    def verb(name: str, act: Callable[[argparse.Namespace], Any], *groups: Callable[[argparse.ArgumentParser], None]) -> argparse.ArgumentParser:  # fmt: skip
+        added = verbs.add_parser(name, help=(act.__doc__ or "").splitlines()[0], description=act.__doc__)
+        added.set_defaults(verb=act)
+        for group in groups:
+            group(added)
+        return added
+
+    verb("check", check, _spec)
+    verb("plan", plan, _spec, _cluster).add_argument("--format", choices=("text", "json"), default="text")
+    verb("train", train, _spec, _cluster, _run, _launching)
+    resuming = verb("resume", resume, _run, _launching)
+    resuming.add_argument("--cluster", metavar="PAGE", help="another cluster page than the run was started on")
+    resuming.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override values of the page")
+    resuming.add_argument("--accept", default="", metavar="PATHS", help="changed convergence fields that are meant")
+    comparing = verb("diff", diff)
+    comparing.add_argument("left", metavar="PAGE")
+    comparing.add_argument("right", metavar="PAGE")
+    verb("data", data, _data).add_argument("--mixture", default="python", help="name or page; default: python")
+    verb("schema", schema).add_argument("--check", action="store_true", help="write nothing; exit 1 when stale")
+    verb("export", export, _run).add_argument("--out", type=Path, required=True, help="folder to write")
+    generating = verb("generate", generate, _run)
+    generating.add_argument("--source", metavar="FOLDER", help="an exported folder instead of a run")
+    generating.add_argument("--prompt", required=True)
+    generating.add_argument("--tokens", type=_positive, default=80)
+    generating.add_argument("--temperature", type=float, default=0.8)
+    generating.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def _spec(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--spec", default=DEFAULT_SPEC, metavar="PAGE", help=f"run page; default: {DEFAULT_SPEC}")
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override values of the page")
+
+
+def _cluster(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cluster", default=DEFAULT_CLUSTER, metavar="PAGE", help=f"cluster page; default: {DEFAULT_CLUSTER}"
+    )
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", metavar="NAME", help="the run's name")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="folder of runs")
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, default=Path("data"), metavar="FOLDER", help="folder of prepared data")
+
+
+def _launching(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--until", type=_positive, metavar="STEP", help="stop with a checkpoint after this step")
+    parser.add_argument("--address", metavar="HOST:PORT", help="a standing Ray cluster; default: a private one")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, found {text}")
+    return number
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with this project's way of saying what is wrong."""
+
+    def error(self, message: str) -> Any:
+        raise CommandError(f"{message}\n  help: {self.prog} --help")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
