@@ -99,7 +99,7 @@ def write_file(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 class _Reader:
@@ -147,7 +147,10 @@ def _make_encoder(mixture: Mixture, reader: _Reader, progress: Progress) -> Enco
         texts += _sample(reader.documents(source), mixture, share)
     size = sum(len(text) for text in texts)
     progress(f"training a tokenizer of {asked.vocab_size:,} tokens on {format_count(size)} characters")
-    return train_byte_bpe(texts, asked.vocab_size)
+    encoder = train_byte_bpe(texts, asked.vocab_size)
+    if encoder.vocab_size < asked.vocab_size:
+        progress(f"the sample teaches no more than {encoder.vocab_size:,} tokens")
+    return encoder
 
 
 def _sample(records: Iterable[Document | Rejected], mixture: Mixture, limit: int) -> list[str]:

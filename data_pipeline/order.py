@@ -10,7 +10,8 @@ to save but one integer, the same for any number of ranks and workers, and O(1) 
     q = shuffle(p; key of block b)                 a permutation of the B places of this block
     s = the source whose slots contain q           so the weights are met exactly in every block
     r = b * slots[s] + (q - first slot of s)       rank of this sample among those of source s
-    epoch, place = divmod(r, windows[s])           each epoch sees every window of the source once
+    epoch, place = divmod(r, windows[s])           each epoch sees every window of the source once;
+                                                   two epochs of a source may meet inside a block
     window = shuffle(place; key of (s, epoch))     in an order of its own
 
 A window is `sequence_length + 1` tokens at a stride of `sequence_length`: every token but the first of

@@ -114,7 +114,7 @@ def _find(mixture: Mixture, cache: Path, key: str) -> Prepared | None:
 def _publish(folder: Path, final: Path, key: str) -> Path:
     """Gives the finished folder its name; where that exists, another request led to the same data."""
     try:
-        os.rename(folder, final)
+        folder.rename(final)
     except OSError:
         if not (final / "prepared.json").is_file():
             raise

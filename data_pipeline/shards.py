@@ -94,7 +94,7 @@ class ShardWriter:
         _force(self._bin)
         self._bin.close()
         for path in (bin_path(self.prefix), idx_path(self.prefix)):
-            os.replace(_partial(path), path)
+            _partial(path).replace(path)
 
     def __enter__(self) -> ShardWriter:
         return self

@@ -206,7 +206,7 @@ def _licence(distribution: metadata.Distribution, name: str) -> str:
 
 def _distribution_folders(folder: str) -> list[str]:
     try:
-        entries = os.listdir(folder or ".")
+        entries = [entry.name for entry in Path(folder).iterdir()]
     except OSError:  # sys.path may name zip files and folders that do not exist
         return []
     return [entry for entry in entries if entry.endswith((".dist-info", ".egg-info"))]
