@@ -8,7 +8,9 @@ other at a lock that dies with its process; where the file system has no locks, 
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -24,6 +26,7 @@ from data_pipeline.build import Progress, build
 from data_pipeline.mixture import Mixture
 from data_pipeline.prepared import FORMAT, Prepared, open_prepared, sha256_of
 from orchestrator.errors import DataError, PageError, Problem
+from orchestrator.units import format_bytes
 
 
 def prepare(mixture: Mixture, cache: Path, progress: Progress = lambda line: None) -> Prepared:
@@ -37,11 +40,11 @@ def prepare(mixture: Mixture, cache: Path, progress: Progress = lambda line: Non
         return found
     cache.mkdir(parents=True, exist_ok=True)
     label = f"{mixture.name}-{key[:12]}"
-    with _lock(cache / f".{label}.lock", progress):
+    with _lock(cache / f".{label}.lock", progress) as alone:
         found = _find(mixture, cache, key)
         if found is not None:
             return found
-        for stale in cache.glob(f".{label}-*"):  # of a caller that died: the lock is ours
+        for stale in cache.glob(f".{label}-*") if alone else ():  # of a caller that died
             shutil.rmtree(stale)
         folder = Path(tempfile.mkdtemp(prefix=f".{label}-", dir=cache))
         try:
@@ -49,6 +52,12 @@ def prepare(mixture: Mixture, cache: Path, progress: Progress = lambda line: Non
             (folder / "requests").mkdir()
             (folder / "requests" / key).touch()
             return open_prepared(_publish(folder, cache / f"{mixture.name}-{fingerprint[:12]}", key))
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            told = f"no space is left for prepared data in {cache}, after {format_bytes(written)}"
+            raise DataError(f"{told}; make room there, or choose another folder for the data") from None
         finally:
             shutil.rmtree(folder, ignore_errors=True)  # gone already when it was published
 
@@ -106,7 +115,7 @@ def request_key(mixture: Mixture) -> str:
 
 
 def _find(mixture: Mixture, cache: Path, key: str) -> Prepared | None:
-    for path in sorted(cache.glob(f"{mixture.name}-*/requests/{key}")):
+    for path in sorted(cache.glob(f"{glob.escape(mixture.name)}-*/requests/{key}")):
         return open_prepared(path.parent.parent)
     return None
 
@@ -116,7 +125,7 @@ def _publish(folder: Path, final: Path, key: str) -> Path:
     try:
         folder.rename(final)
     except OSError:
-        if not (final / "prepared.json").is_file():
+        if not final.is_dir():
             raise
         open_prepared(final)
         (final / "requests" / key).touch()
@@ -129,11 +138,17 @@ def _publish(folder: Path, final: Path, key: str) -> Path:
 
 
 @contextmanager
-def _lock(path: Path, progress: Progress) -> Iterator[None]:
+def _lock(path: Path, progress: Progress) -> Iterator[bool]:
+    """Waits for the lock; True when it is held, False on a file system without locks."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             progress("another process is preparing the same data; waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise
+            yield False
+            return
+        yield True

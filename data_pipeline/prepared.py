@@ -87,7 +87,9 @@ def open_prepared(folder: Path) -> Prepared:
     """Reads a prepared folder and checks the sizes of its files. Raises DataError."""
     path = folder / "prepared.json"
     if not path.is_file():
-        raise DataError(f"{folder} holds no prepared data (there is no prepared.json); run `make data` first")
+        raise DataError(
+            f"{folder} holds no prepared data (no prepared.json); remove it and prepare the data again"
+        )
     try:
         said = json.loads(path.read_bytes())
         if said["format"] != FORMAT:

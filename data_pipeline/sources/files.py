@@ -1,8 +1,7 @@
 """The user's own text: JSON lines, Parquet or plain text, here or behind any fsspec URL.
 
 Large collections arrive with a few broken lines, and readers either die on the first of them or skip
-them without a word. Here a bad record is handed on as `Rejected`, with file, line and reason; a file
-that ends in the middle of its compression is damage, not a bad record, and stops the reading.
+them without a word. Here a bad record is handed on as `Rejected`, with file, line and reason.
 
     .jsonl .jsonl.gz .jsonl.zst    one JSON object a line, its text under `text_field`
     .parquet                       one document a row, its text in the column `text_field`
@@ -13,33 +12,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from data_pipeline.sources import SOURCES, Document, Rejected, Source
-from orchestrator.errors import DataError, PageError, Problem
+from data_pipeline.sources._found import FoundFile, chunks, find_files, lines, page_error
+from orchestrator.errors import DataError
 from orchestrator.registry import unknown
 
-_FORMATS = (".jsonl", ".parquet", ".txt")
-_COMPRESSIONS = (".gz", ".zst")
-_CHUNK = 2**20
 Record = tuple[str, dict[str, Any] | str]  # (where, the record or why there is none)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _File:
-    """One file behind a pattern; `name` is its path below what all files of the source share."""
-
-    system: Any
-    path: str
-    name: str
-    format: str
-    compression: str
 
 
 @SOURCES.register
@@ -67,7 +51,7 @@ class Files(Source):
 
     def signature(self) -> str:
         facts = []
-        for file in self._files():
+        for file in find_files(self.paths, self.name):
             info = file.system.info(file.path)
             changed = next(
                 (str(info[key]) for key in ("mtime", "ETag", "etag", "LastModified") if info.get(key)), ""
@@ -76,11 +60,11 @@ class Files(Source):
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def documents(self) -> Iterator[Document | Rejected]:
-        for file in self._files():
+        for file in find_files(self.paths, self.name):
             for where, record in self._records(file):
                 yield self._document(where, record)
 
-    def _records(self, file: _File) -> Iterator[Record]:
+    def _records(self, file: FoundFile) -> Iterator[Record]:
         if file.format == ".parquet":
             return _parquet_rows(file, self.name, [self.text_field, self.id_field, self.meta_field])
         if file.format == ".jsonl":
@@ -110,110 +94,9 @@ class Files(Source):
             id=str(name), text=text, source=self.name, meta=meta if isinstance(meta, dict) else {}
         )
 
-    def _files(self) -> list[_File]:
-        """All files of all patterns, sorted. Raises PageError naming a pattern that matches none."""
-        matches = {
-            (system.unstrip_protocol(path), path): (system, pattern)
-            for pattern in self.paths
-            for system, path in _matches(pattern, self.name)
-        }
-        common = _common_folder([url for url, _ in matches])
-        return [
-            _described(system, path, url[len(common) :], pattern, self.name)
-            for (url, path), (system, pattern) in sorted(matches.items(), key=lambda match: match[0])
-        ]
 
-
-def _matches(pattern: str, source: str) -> list[tuple[Any, str]]:
-    from fsspec.core import has_magic, url_to_fs
-
-    try:
-        system, path = url_to_fs(pattern)
-    except (ImportError, ValueError) as error:
-        raise _page_error(
-            pattern, source, f"cannot be opened: {error}", "install the package, or copy the files"
-        ) from None
-    if has_magic(path):
-        found = [name for name in system.glob(path) if not system.isdir(name)]
-        if not found:
-            raise _page_error(pattern, source, "this pattern matches no file", "correct the pattern")
-        return [(system, name) for name in found]
-    if system.isdir(path):
-        raise _page_error(pattern, source, "is a folder", f"name its files: {pattern.rstrip('/')}/*.jsonl")
-    if not system.exists(path):
-        raise _page_error(pattern, source, "there is no such file", "correct the path")
-    return [(system, path)]
-
-
-def _described(system: Any, path: str, name: str, pattern: str, source: str) -> _File:
-    stem, compression = name, ""
-    for suffix in _COMPRESSIONS:
-        if stem.endswith(suffix):
-            stem, compression = stem.removesuffix(suffix), suffix
-    for suffix in _FORMATS:
-        if stem.endswith(suffix) and not (suffix == ".parquet" and compression):
-            return _File(system=system, path=path, name=name, format=suffix, compression=compression)
-    known = "; read are .jsonl and .txt, also .gz or .zst, and .parquet"
-    raise _page_error(
-        pattern, source, f"{name} is of no known format{known}", "narrow the pattern or convert the file"
-    )
-
-
-def _common_folder(urls: list[str]) -> str:
-    """The longest `a/b/` that starts every url, without their last part."""
-    folders = [url.split("/")[:-1] for url in urls]
-    shared = 0
-    while (
-        all(len(folder) > shared for folder in folders) and len({folder[shared] for folder in folders}) == 1
-    ):
-        shared += 1
-    return "".join(f"{part}/" for part in folders[0][:shared])
-
-
-def _chunks(file: _File) -> Iterator[bytes]:
-    """The decompressed bytes. Raises DataError for a file cut off or damaged inside its compression."""
-    with file.system.open(file.path, "rb") as stream:
-        if not file.compression:
-            while chunk := stream.read(_CHUNK):
-                yield chunk
-            return
-        failures, begin = _decompressor(file.compression)
-        member = begin()
-        while chunk := stream.read(_CHUNK):
-            while chunk:
-                member = begin() if member.eof else member
-                try:
-                    yield member.decompress(chunk)
-                except failures as error:
-                    raise DataError(
-                        f"{file.name}: damaged compression ({error}); fetch or write the file again"
-                    ) from None
-                chunk = member.unused_data
-        if not member.eof:
-            raise DataError(
-                f"{file.name}: ends in the middle of its compression; fetch or write the file again"
-            )
-
-
-def _decompressor(compression: str) -> tuple[type[Exception], Any]:
-    if compression == ".gz":
-        return zlib.error, lambda: zlib.decompressobj(wbits=31)  # 31: gzip header and trailer
-    import zstandard
-
-    return zstandard.ZstdError, zstandard.ZstdDecompressor().decompressobj
-
-
-def _lines(file: _File) -> Iterator[bytes]:
-    rest = b""
-    for chunk in _chunks(file):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest
-
-
-def _json_lines(file: _File) -> Iterator[Record]:
-    for number, line in enumerate(_lines(file), start=1):
+def _json_lines(file: FoundFile) -> Iterator[Record]:
+    for number, line in enumerate(lines(file), start=1):
         if not line.strip():
             continue
         yield f"{file.name}:{number}", _json_object(line, "utf-8-sig" if number == 1 else "utf-8")
@@ -231,7 +114,7 @@ def _json_object(line: bytes, encoding: str) -> dict[str, Any] | str:
     return record if isinstance(record, dict) else "not a JSON object"
 
 
-def _parquet_rows(file: _File, source: str, fields: list[str | None]) -> Iterator[Record]:
+def _parquet_rows(file: FoundFile, source: str, fields: list[str | None]) -> Iterator[Record]:
     from pyarrow import ArrowInvalid
     from pyarrow.parquet import ParquetFile
 
@@ -244,7 +127,7 @@ def _parquet_rows(file: _File, source: str, fields: list[str | None]) -> Iterato
             ) from None
         present = table.schema_arrow.names
         if fields[0] not in present:
-            raise _page_error(
+            raise page_error(
                 file.name, source, unknown("column", str(fields[0]), present), "set `text_field`"
             )
         number = 0
@@ -256,9 +139,9 @@ def _parquet_rows(file: _File, source: str, fields: list[str | None]) -> Iterato
                 yield f"{file.name}:{number}", row
 
 
-def _plain_texts(file: _File, text_field: str, separator: str | None) -> Iterator[Record]:
+def _plain_texts(file: FoundFile, text_field: str, separator: str | None) -> Iterator[Record]:
     try:
-        text = b"".join(_chunks(file)).decode("utf-8-sig")
+        text = b"".join(chunks(file)).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         yield file.name, f"byte 0x{error.object[error.start]:02x} at {error.start + 1} is not UTF-8"
         return
@@ -278,7 +161,3 @@ def _is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _page_error(pattern: str, source: str, message: str, fix: str) -> PageError:
-    return PageError([Problem(file=pattern, path=f"source {source}", message=message, fix=fix)])

@@ -2,7 +2,7 @@
 
 A first run must not begin with a download. An installed Python holds some ten megabytes of program
 text, documentation and licences, all of it published under free licences, and the same for everyone
-with the same Python and packages.
+with the same Python and packages, however and wherever it is started.
 
     library        modules of the standard library, as they are (without tests)
     documentation  docstrings of further modules, pydoc's language topics, .txt and .rst files
@@ -77,7 +77,7 @@ class PythonInstallation(Source):
         if {"library", "documentation"} & set(self.parts):
             facts += [_stamp(name, path) for name, path in _library_files((".py", ".txt", ".rst"))]
         if "packages" in self.parts:
-            facts += sorted(entry for folder in sys.path for entry in _distribution_folders(folder))
+            facts += sorted(entry.name for folder in _site_folders() for entry in Path(folder).glob("*-info"))
         if "translations" in self.parts:
             facts += [_stamp(name, path) for name, path in _catalogs()]
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
@@ -143,7 +143,7 @@ def _documentation() -> list[_Candidate]:
 
 def _packages() -> list[_Candidate]:
     found: dict[str, Callable[[], str]] = {}
-    for distribution in metadata.distributions():
+    for distribution in metadata.distributions(path=_site_folders()):
         direct = distribution.read_text("direct_url.json")
         if direct is not None and '"file:' in direct:
             continue
@@ -204,12 +204,9 @@ def _licence(distribution: metadata.Distribution, name: str) -> str:
     return text or ""
 
 
-def _distribution_folders(folder: str) -> list[str]:
-    try:
-        entries = [entry.name for entry in Path(folder).iterdir()]
-    except OSError:  # sys.path may name zip files and folders that do not exist
-        return []
-    return [entry for entry in entries if entry.endswith((".dist-info", ".egg-info"))]
+def _site_folders() -> list[str]:
+    """Where distributions are installed. sys.path would add the current folder, if Python was started so."""
+    return sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
 
 
 def _catalogs() -> Iterator[tuple[str, Path]]:

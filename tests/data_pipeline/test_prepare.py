@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import shutil
 import time
@@ -155,7 +157,11 @@ def flip_a_byte(path: Path) -> None:
         ("tokenizer.json", Path.unlink, "is missing"),
         ("prepared.json", Path.unlink, "no prepared data"),
         ("prepared.json", lambda path: path.write_text("{"), "is damaged"),
-        ("prepared.json", lambda path: path.write_text(path.read_text().replace("0.75", "0.7")), "lists other"),
+        (
+            "prepared.json",
+            lambda path: path.write_text(path.read_text().replace("0.75", "0.7")),
+            "lists other",
+        ),
     ],
 )
 def test_damage_is_found_when_the_folder_is_opened(
@@ -184,7 +190,7 @@ def test_a_failed_preparation_leaves_nothing_that_looks_prepared(tmp_path: Path,
 
     with monkeypatch.context() as patch:
         patch.setattr(stages, "fingerprint_of", fail)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(DataError, match=r"no space is left .* after [0-9.]+ KiB; make room"):
             prepare(mixture, tmp_path / "cache")
     assert [path.name for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".lock")] == []
     assert prepare(mixture, tmp_path / "cache").sources
@@ -198,6 +204,29 @@ def test_what_a_dead_caller_left_is_ignored_and_removed(tmp_path: Path) -> None:
     shutil.move(prepared.folder, stale)
     assert prepare(mixture, tmp_path / "cache") == prepared
     assert not stale.exists()
+
+
+def test_without_locks_the_first_to_finish_wins(tmp_path: Path, monkeypatch: Any) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    mixture = load_mixture(write_texts(tmp_path / "texts"))
+    with ThreadPoolExecutor(3) as threads:
+        calls = [threads.submit(prepare, mixture, tmp_path / "cache") for _ in range(3)]
+        assert len({call.result().folder for call in calls}) == 1
+    assert len([path for path in (tmp_path / "cache").iterdir() if path.is_dir()]) == 1
+
+
+def test_a_folder_that_lost_its_facts_is_told(tmp_path: Path) -> None:
+    mixture = load_mixture(write_texts(tmp_path / "texts"))
+    folder = prepare(mixture, tmp_path / "cache").folder
+    (folder / "prepared.json").unlink()
+    with pytest.raises(DataError, match="remove it and prepare the data again"):
+        prepare(mixture, tmp_path / "cache")
+    shutil.rmtree(folder / "requests")
+    with pytest.raises(DataError, match="remove it and prepare the data again"):
+        prepare(mixture, tmp_path / "cache")
 
 
 def prepare_there(page: str, cache: str) -> str:

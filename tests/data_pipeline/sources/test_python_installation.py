@@ -55,6 +55,17 @@ def test_packages_have_descriptions_and_licences() -> None:
     assert "packages/pydantic/LICENSE" in names
 
 
+def test_a_project_in_the_current_folder_is_not_part_of_the_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`python -m` puts the current folder on sys.path; the console command does not: same data in both."""
+    info = tmp_path / "mine.egg-info"
+    info.mkdir()
+    (info / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\nSummary: a draft\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not [document.id for document in documents("packages") if "/mine/" in document.id]
+
+
 def test_translations_are_read_where_there_are_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "share" / "locale" / "fr" / "LC_MESSAGES"
     folder.mkdir(parents=True)
