@@ -55,7 +55,9 @@ class Manifest:
     format: int = FORMAT
 
     def write(self, folder: Path) -> None:
-        write_atomically(folder / MANIFEST, json.dumps(asdict(self), ensure_ascii=False) + "\n")
+        """Writes the file, sealed with the SHA-256 of its own text."""
+        text = json.dumps(asdict(self), ensure_ascii=False)
+        write_atomically(folder / MANIFEST, f'{{"sha256": "{_seal(text)}",\n"manifest": {text}}}\n')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,12 @@ def read_manifest(checkpoints: Path, step: int) -> Manifest | Damage:
     if not path.exists():
         return Damage(step=step, file=str(path), reason="is missing: the checkpoint was never finished")
     try:
-        values = json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        sealed = json.loads(text)
+        inner = text.partition('"manifest": ')[2].removesuffix("}\n")
+        if sealed["sha256"] != _seal(inner):
+            return Damage(step=step, file=str(path), reason="does not match its own SHA-256: some bytes changed")
+        values = sealed["manifest"]
         if values["format"] != FORMAT:
             return Damage(step=step, file=str(path), reason=f"has format {values['format']}; this version reads {FORMAT}")
         values["files"] = tuple(File(**entry) for entry in values["files"])
@@ -128,6 +135,10 @@ def find(checkpoints: Path) -> Found:
         good=tuple(entry for entry in read if isinstance(entry, Manifest)),
         damaged=tuple(entry for entry in read if isinstance(entry, Damage)),
     )
+
+
+def _seal(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def checksum(path: Path) -> str:
