@@ -68,7 +68,7 @@ class CommandError(OrchestratorError):
     exit_code = 2
 
 
-class UnknownName(CommandError):
+class UnknownName(CommandError):  # noqa: N818
     """A registry was asked for a name it does not hold."""
 
 
@@ -96,7 +96,7 @@ class RunError(OrchestratorError):
     """The run started and failed."""
 
 
-class NonFiniteLoss(RunError):
+class NonFiniteLoss(RunError):  # noqa: N818
     """Loss or gradient norm is NaN or infinite; training never goes on over it."""
 
 
@@ -108,7 +108,7 @@ class DataError(RunError):
     """Prepared data is damaged, or differs from the data that the run was started on."""
 
 
-class Interrupted(OrchestratorError):
+class Interrupted(OrchestratorError):  # noqa: N818
     """The user asked to stop; a checkpoint was written first."""
 
     exit_code = 130

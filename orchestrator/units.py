@@ -22,12 +22,14 @@ _BYTES = {
 _SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _NUMBER_AND_SUFFIX = re.compile(r"\s*([+-]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\s*")
 LARGEST = 2**63 - 1
+_LONGEST = 60
 
 
 def _split(text: str, suffixes: dict[str, int] | dict[str, float], forms: str) -> tuple[float, str, str]:
-    match = _NUMBER_AND_SUFFIX.fullmatch(text)
+    match = _NUMBER_AND_SUFFIX.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None or match[2].lower() not in suffixes:
-        raise ValueError(f"expected {forms}, found {text!r}")
+        shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+        raise ValueError(f"expected {forms.partition(' such')[0]}, found {shown!r}; fix: write {forms}")
     return float(match[1].replace("_", "")), match[1].replace("_", ""), match[2].lower()
 
 
@@ -35,9 +37,9 @@ def _whole(text: str, suffixes: dict[str, int], forms: str) -> int:
     number, digits, suffix = _split(text, suffixes, forms)
     value = int(digits) * suffixes[suffix] if digits.lstrip("+-").isdigit() else number * suffixes[suffix]
     if abs(value) > LARGEST:
-        raise ValueError(f"{text!r} is larger than {LARGEST:,}, the largest count that fits in 64 bits")
+        raise ValueError(f"{text!r} does not fit in 64 bits; fix: write at most {LARGEST}")
     if abs(value - round(value)) > 1e-6 * max(1.0, abs(value) * 1e-9):
-        raise ValueError(f"{text!r} is not a whole number")
+        raise ValueError(f"{text!r} is not a whole number; fix: write {forms}")
     return round(value)
 
 
@@ -82,12 +84,14 @@ def parse_amount(text: str | int) -> Amount:
     if len(words) == 1:
         return Amount(parse_count(words[0]), "steps")
     if len(words) != 2 or words[1].lower() not in units:
-        raise ValueError(f"expected {forms}, found {text!r}")
+        raise ValueError(f"expected an amount, found {text!r}; fix: write {forms}")
     return Amount(parse_count(words[0]), units[words[1].lower()])
 
 
 def format_count(value: float) -> str:
     """Shortest form with three figures: 366_000_000_000 -> `366B`, 6_738_415_616 -> `6.74B`."""
+    if abs(value) >= 999.5e12:
+        return f"{value / 1e12:.0f}T"
     for suffix, scale in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3)):
         if abs(value) >= scale * 0.9995:
             return f"{value / scale:.3g}{suffix}"

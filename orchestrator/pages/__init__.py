@@ -4,6 +4,7 @@ Training systems lose days to pages that almost work: a misspelt key that is sil
 `1e-4` that arrives as text, a key given twice. Here nothing is ignored and nothing is guessed.
 
     tree.py      YAML text -> plain values that remember line and column
+    syntax.py    PyYAML's syntax errors in plain words
     overrides.py `a.b=3` on the command line, applied to the tree before validation
     section.py   the base of everything that a page can say
     explain.py   pydantic's findings -> problems in the user's words, with the nearest fix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -10,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from orchestrator.errors import PageError, Problem
 from orchestrator.pages.section import Section
-from orchestrator.pages.tree import Page, Path_, dotted
+from orchestrator.pages.tree import Page, Path_, dotted, scalar
 from orchestrator.registry import nearest
 
 S = TypeVar("S", bound=Section)
@@ -23,6 +24,7 @@ _EXPECTED = {
     "model_type": "a section of `key: value` lines", "model_attributes_type": "a section of `key: value` lines",
     "none_required": "nothing",
 }  # fmt: skip
+_LONGEST_SHOWN = 60
 
 
 def validate(page: Page, model: type[S]) -> S:
@@ -35,28 +37,30 @@ def validate(page: Page, model: type[S]) -> S:
 
 
 def _explain(details: ErrorDetails, page: Page, model: type[Section]) -> Problem:
-    path = _said_path(details["loc"], page)
     kind, found = details["type"], details.get("input")
+    path = _said_path(details["loc"], page, names_an_absent_key=kind == "missing")
     context = details.get("ctx", {})
     if kind == "extra_forbidden":
         valid = field_names(model, path[:-1], page)
         guess = nearest(str(path[-1]), valid)
         fix = f"write `{guess}`" if guess else "remove it"
         return _problem(page, path, f"unknown key; this section knows {', '.join(valid)}", fix, key=True)
+    if kind in ("too_short", "too_long") or (kind == "missing" and isinstance(path[-1], int)):
+        return _wrong_length(page, path[:-1] if kind == "missing" else path, context)
     if kind == "missing":
-        return _problem(page, path, "is missing", f"add the line `{path[-1]}: ...`", key=True)
+        return _problem(page, path, "is missing", f"add `{path[-1]}: ...`", key=True)
     if kind in ("literal_error", "union_tag_invalid"):
         expected = str(context.get("expected") or context.get("expected_tags"))
-        valid = [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
+        valid = tuple(word.strip(" '") for word in expected.replace(" or ", ", ").split(","))
         if kind == "union_tag_invalid":
             tag = str(context.get("discriminator", "")).strip("'")
             path, found = (*path, tag), context.get("tag")
         guess = nearest(str(found), valid)
-        fix = f"write {guess!r}" if guess else f"choose one of: {', '.join(valid)}"
-        return _problem(page, path, f"found {found!r}; allowed: {', '.join(valid)}", fix)
+        fix = f"write `{guess}`" if guess else f"choose one of: {', '.join(valid)}"
+        return _problem(page, path, f"found {_shown(found)}; allowed: {', '.join(valid)}", fix)
     if kind == "union_tag_not_found":
         tag = str(context.get("discriminator", "")).strip("'")
-        return _problem(page, (*path, tag), "is missing", f"add the line `{tag}: ...`", key=True)
+        return _problem(page, (*path, tag), "is missing", f"add `{tag}: ...`", key=True)
     if kind in _EXPECTED:
         return _problem(page, path, f"expected {_EXPECTED[kind]}, found {_shown(found)}", _fix_for(kind, found))
     if kind in ("value_error", "assertion_error"):
@@ -65,21 +69,27 @@ def _explain(details: ErrorDetails, page: Page, model: type[Section]) -> Problem
     return _problem(page, path, f"{_lower(details['msg'])}, found {_shown(found)}", _fix_for_bound(context))
 
 
-def _said_path(location: tuple[int | str, ...], page: Page) -> Path_:
+def _wrong_length(page: Page, path: Path_, context: dict[str, Any]) -> Problem:
+    """A list with too few or too many values."""
+    value: Any = page.data
+    for step in path:
+        value = value[step]
+    most = context.get("max_length")
+    message = f"has {len(value)} values, at most {most} are allowed" if most else "has too few values"
+    return _problem(page, path, f"{message}, found {_shown(value)}", "remove some" if most else "add what is missing")
+
+
+def _said_path(location: tuple[int | str, ...], page: Page, *, names_an_absent_key: bool) -> Path_:
     """pydantic's location without the union tags and function names that it puts between the keys."""
     path: Path_ = ()
     value: Any = page.data
     for position, step in enumerate(location):
         last = position == len(location) - 1
-        if isinstance(value, dict) and (step in value or last) and not _is_tag(step):
+        if isinstance(value, dict) and (step in value or (last and names_an_absent_key)):
             path, value = (*path, step), value.get(step)
         elif isinstance(value, tuple) and isinstance(step, int):
             path, value = (*path, step), value[step] if step < len(value) else None
     return path
-
-
-def _is_tag(step: int | str) -> bool:
-    return isinstance(step, str) and any(mark in step for mark in "[]()")
 
 
 def section_types(annotation: Any) -> tuple[type[Section], ...]:
@@ -123,16 +133,31 @@ def _problem(page: Page, path: Path_, message: str, fix: str = "", *, key: bool 
 
 
 def _shown(found: Any) -> str:
+    """A value as the page would say it."""
     if isinstance(found, dict):
         return "a section"
-    if isinstance(found, tuple):
-        return f"the list {list(found)!r}"
-    return "nothing" if found is None else f"{found!r}"
+    if found is None:
+        return "nothing"
+    if isinstance(found, str):
+        text = repr(found)
+    elif isinstance(found, tuple):
+        text = f"[{', '.join(_shown(item) for item in found)}]"
+    else:
+        text = repr(found) if isinstance(found, float) else json.dumps(found)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _fix_for(kind: str, found: Any) -> str:
-    if kind.startswith("int") and isinstance(found, str):
-        return "write the number without quotes" if found.strip().isdigit() else "write a whole number, such as 8"
+    if kind.startswith(("int", "float")) and isinstance(found, str) and isinstance(scalar(found.strip()), int | float):
+        return f"write {found.strip()} without quotes"
+    if kind.startswith("int"):
+        return "write a whole number, such as 8"
+    if kind.startswith(("float", "finite")):
+        return "write a number, such as 0.1 or 1e-4"
+    if kind.startswith("string") and isinstance(found, bool | int | float):
+        return f'put it in quotes: "{_shown(found)}"'
+    if kind in ("tuple_type", "list_type"):
+        return "write `[...]`, even around a single value"
     if kind.startswith("bool") and str(found).lower() in ("yes", "on", "1"):
         return "write true"
     if kind.startswith("bool") and str(found).lower() in ("no", "off", "0"):
@@ -143,7 +168,9 @@ def _fix_for(kind: str, found: Any) -> str:
 def _fix_for_bound(context: dict[str, Any]) -> str:
     words = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
     bounds = [f"{words[name]} {context[name]}" for name in words if name in context]
-    return f"write a value of {' and '.join(bounds)}" if bounds else "see the page's schema for what is allowed"
+    if "pattern" in context:
+        return "use letters, digits, `_`, `-` and `.`, beginning with a letter or digit"
+    return f"write a value of {' and '.join(bounds)}" if bounds else "write a text that is not empty"
 
 
 def _lower(message: str) -> str:

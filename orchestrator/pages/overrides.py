@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.errors import PageError, Problem
+from orchestrator.pages.explain import section_types
 from orchestrator.pages.section import Section
 from orchestrator.pages.tree import Page, Path_, Place, dotted, parse_page, scalar
 
@@ -42,11 +43,18 @@ def _parse_one(word: str) -> Override:
     name, equals, value = word.partition("=")
     path = tuple(name.split("."))
     if not equals or not all(path):
-        fix = "write it as SET=\"training.steps=20 parallelism.data=2\""
+        fix = 'write it as SET="training.steps=20 parallelism.data=2"; a value with spaces needs quotes of its own'
         raise PageError([Problem(file=f"SET {word}", message="expected dotted.path=value", fix=fix)])
-    if value[:1] in "[{" and value:
-        return Override(path, parse_page(f"value: {value}", f"SET {word}").data["value"], word)
-    return Override(path, scalar(value), word)
+    if not value:
+        fix = f"write {name}=null for no value"
+        raise PageError([Problem(file=f"SET {word}", path=name, message="there is no value after the `=`", fix=fix)])
+    if value[0] not in "[{":
+        return Override(path, scalar(value), word)
+    try:
+        return Override(path, parse_page(f"value: {value}", "").data["value"], word)
+    except PageError as error:
+        problems = [replace(found, file=f"SET {word}", line=0, column=0, path=name) for found in error.problems]
+        raise PageError(problems) from None
 
 
 def apply_overrides(page: Page, overrides: Sequence[Override], model: type[Section]) -> Page:
@@ -68,8 +76,9 @@ def _apply(page: Page, override: Override, model: type[Section]) -> Page:
             inner = section[name] = {}
             keys[path] = values[path] = override.place
         if not isinstance(inner, dict):
-            message = f"{dotted(path)} is the value {inner!r}, not a section with keys of its own"
-            raise PageError([Problem(file=str(override.place), path=dotted(override.path), message=message)])
+            message = f"{dotted(path)} is a single value or a list here, not a section with keys of its own"
+            fix = f"override {dotted(path)} as a whole"
+            raise PageError([Problem(file=str(override.place), path=dotted(override.path), message=message, fix=fix)])
         section, owner = inner, _section_type(owner, name)
     replaced = {override.path[-1]}
     for group in getattr(owner, "alternatives", ()):
@@ -96,8 +105,6 @@ def _paths(path: Path_, value: Any) -> list[Path_]:
 
 
 def _section_type(owner: Any, name: str) -> Any:
-    from orchestrator.pages.explain import section_types
-
     field = getattr(owner, "model_fields", {}).get(name)
     found = section_types(field.annotation) if field else ()
     return found[0] if found else None

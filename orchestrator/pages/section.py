@@ -24,16 +24,22 @@ class Section(BaseModel):
     alternatives: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
 
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return "a section" if isinstance(value, dict) else "a list" if isinstance(value, tuple) else str(value).lower()
+
+
 def _text_or_number(parse: Any) -> Any:
     def convert(value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ValueError(f"expected a number or a number with a unit, found {value!r}")
+            raise ValueError(f"expected a number or a number with a unit, found {_shown(value)}; fix: write 8 or '8K'")
         if isinstance(value, float) and parse is not units.parse_duration:
             if not value.is_integer():
-                raise ValueError(f"expected a whole number, found {value!r}")
+                raise ValueError(f"expected a whole number, found {value!r}; fix: write a whole number, such as 8")
             value = int(value)
         if isinstance(value, int) and abs(value) > units.LARGEST:
-            raise ValueError(f"{value} is larger than {units.LARGEST:,}, the largest count that fits in 64 bits")
+            raise ValueError(f"{value:.4g} does not fit in 64 bits; fix: write at most {units.LARGEST}")
         return parse(value)
 
     return convert
@@ -44,7 +50,7 @@ def _amount(value: Any) -> units.Amount:
         return value
     amount: units.Amount = _text_or_number(units.parse_amount)(value)
     if amount.value < 0:
-        raise ValueError(f"expected an amount of at least 0, found {value!r}")
+        raise ValueError(f"expected an amount of at least 0, found {value!r}; fix: write '100 steps'")
     return amount
 
 

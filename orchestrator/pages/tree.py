@@ -16,10 +16,14 @@ from typing import Any
 import yaml
 
 from orchestrator.errors import PageError, Problem
+from orchestrator.pages.syntax import syntax_problem
+from orchestrator.registry import nearest
 
 Path_ = tuple[str | int, ...]
-_INT = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
-_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*)?(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?")
+_INT = re.compile(r"[-+]?[0-9][0-9_]*")
+_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?")
+LONGEST_NUMBER = 400
+"""Digits beyond this are text: Python refuses to convert numbers of thousands of digits."""
 _WORDS: Mapping[str, Any] = {
     "": None, "~": None, "null": None, "true": True, "false": False,
     ".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"),
@@ -65,10 +69,15 @@ def read_page_tree(path: str | Path) -> Page:
         raw = Path(path).read_bytes()
     except FileNotFoundError:
         raise PageError([Problem(file=file, message="there is no such file", fix=_similar_file(Path(path)))]) from None
+    except IsADirectoryError:
+        fix = _pages_of(Path(path))
+        raise PageError([Problem(file=file, message="is a folder, and a page is one file", fix=fix)]) from None
     except OSError as error:
-        raise PageError([Problem(file=file, message=f"cannot be read: {error.strerror}")]) from None
+        message, fix = f"cannot be read: {error.strerror}", "check the path and who may read it"
+        raise PageError([Problem(file=file, message=message, fix=fix)]) from None
     if len(raw) > LARGEST_PAGE:
-        raise PageError([Problem(file=file, message=f"has {len(raw):,} bytes; a page holds at most {LARGEST_PAGE:,}")])
+        message = f"has {len(raw):,} bytes; a page holds at most {LARGEST_PAGE:,}"
+        raise PageError([Problem(file=file, line=1, column=1, message=message, fix="is it a page, and not data?")])
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -83,22 +92,27 @@ def read_page_tree(path: str | Path) -> Page:
 def parse_page(text: str, file: str) -> Page:
     """Parses YAML text whose top level is a section. Raises PageError."""
     try:
-        documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+        documents = list(yaml.compose_all(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
-        raise PageError([_syntax_problem(error, file, text)]) from None
-    except yaml.YAMLError as error:
-        raise PageError([Problem(file=file, line=1, column=1, message=f"is not YAML: {error}")]) from None
+        raise PageError([syntax_problem(error, file, text)]) from None
+    except yaml.reader.ReaderError as error:
+        line, column = text.count("\n", 0, error.position) + 1, error.position - text.rfind("\n", 0, error.position)
+        message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
+        raise PageError([Problem(file=file, line=line, column=column, message=message, fix="delete it")]) from None
     except RecursionError:
-        raise PageError([Problem(file=file, line=1, column=1, message="is nested too deeply")]) from None
-    if not documents or documents[0] is None:
+        message, fix = "is nested too deeply", "a page has sections in sections, a few levels at most"
+        raise PageError([Problem(file=file, line=1, column=1, message=message, fix=fix)]) from None
+    if not documents or _is_empty(documents[0]):
         message = "the page is empty"
         raise PageError([Problem(file=file, line=1, column=1, message=message, fix="start from a page that ships")])
     if len(documents) > 1:
-        raise PageError([_problem(documents[1], file, (), "a page is one document; a second one starts here")])
+        message, fix = "a page is one document; a second one starts here", "remove the line `---` between them"
+        raise PageError([_problem(documents[1], file, (), message, fix)])
     reader = _Reader(file)
     root = documents[0]
     if not isinstance(root, yaml.MappingNode):
-        raise PageError([_problem(root, file, (), f"expected `key: value` lines, found {_kind(root)}")])
+        message, fix = f"expected `key: value` lines, found {_kind(root)}", "start from a page that ships"
+        raise PageError([_problem(root, file, (), message, fix)])
     data = reader.value(root, ())
     if reader.problems:
         raise PageError(reader.problems)
@@ -109,11 +123,20 @@ def scalar(text: str) -> Any:
     """One plain (unquoted) word by the rules of YAML 1.2; `1e-4` is a number, `no` is text."""
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
+    if len(text) > LONGEST_NUMBER:
+        return text
     if _INT.fullmatch(text):
         return int(text.replace("_", ""))
-    if _FLOAT.fullmatch(text) and any(character.isdigit() for character in text):
+    if _FLOAT.fullmatch(text):
         return float(text.replace("_", ""))
     return text
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's composer without its YAML 1.1 guesses: a node has a tag only where the page writes one."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        return ""
 
 
 class _Reader:
@@ -133,8 +156,9 @@ class _Reader:
             self._report(node, path, message, "write the value out: a page says each thing where it stands")
             return None
         self._seen.add(id(node))
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            self._report(node, path, f"has the tag {node.tag!r}", "remove the tag; pages hold plain values")
+        if node.tag:
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            self._report(node, path, f"has the YAML tag {tag}", "remove the tag; pages hold plain values")
             return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -142,6 +166,7 @@ class _Reader:
             for position, item in enumerate(node.value):
                 self.keys[(*path, position)] = _place(item, self.file)
             return tuple(self.value(item, (*path, position)) for position, item in enumerate(node.value))
+        assert isinstance(node, yaml.ScalarNode)
         return node.value if node.style is not None else scalar(node.value)
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
@@ -149,7 +174,7 @@ class _Reader:
         for key, value in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else None
             if name is None or not name:
-                self._report(key, path, "a key must be a word", "write `key: value`")
+                self._report(key, path, f"a key must be a word, found {_kind(key)}", "write `key: value`")
             elif name == "<<":
                 self._report(key, path, "YAML merge keys are not read", "write the keys out")
             elif name in found:
@@ -182,26 +207,23 @@ def _problem(node: yaml.Node, file: str, path: Path_, message: str, fix: str = "
 
 
 def _kind(node: yaml.Node) -> str:
-    return "a list" if isinstance(node, yaml.SequenceNode) else f"the single value {node.value!r}"
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    return "a section" if isinstance(node, yaml.MappingNode) else f"the single value {node.value!r}"
+
+
+def _is_empty(node: yaml.Node | None) -> bool:
+    return node is None or (isinstance(node, yaml.ScalarNode) and node.style is None and not node.value)
 
 
 def _similar_file(path: Path) -> str:
-    from orchestrator.registry import nearest
-
     folder = path.parent
     if not folder.is_dir():
         return f"there is no folder {folder} either"
-    pages = sorted(entry.name for entry in folder.glob("*.yaml"))
-    guess = nearest(path.name, pages)
-    return f"did you mean {folder / guess}?" if guess else f"{folder} holds: {', '.join(pages) or 'no page'}"
+    guess = nearest(path.name, (entry.name for entry in folder.glob("*.yaml")))
+    return f"did you mean {folder / guess}?" if guess else _pages_of(folder)
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    lines = text.splitlines()
-    fix = "check indentation, quotes and brackets on this line and the one above"
-    if mark and line <= len(lines) and "\t" in lines[line - 1]:
-        fix = "indent with spaces; YAML does not allow tabs"
-    context = f" {error.context}" if error.context else ""
-    return Problem(file=file, line=line, column=column, message=f"is not YAML: {error.problem}{context}", fix=fix)
+def _pages_of(folder: Path) -> str:
+    pages = sorted(str(entry) for entry in folder.glob("*.yaml"))
+    return f"pages there: {', '.join(pages)}" if pages else f"{folder} holds no page; pages end in .yaml"
