@@ -26,7 +26,7 @@ class Node(Section):
     memory: Annotated[Bytes, Field(gt=0)] | None = None
     """Memory of one device; known for the accelerators that ship, shared host memory for `cpu`."""
     host_memory: Annotated[Bytes, Field(gt=0)] | None = None
-    peak_tflops: dict[Literal["fp32", "bf16"], float] | None = None
+    peak_tflops: dict[Literal["fp32", "bf16"], Annotated[float, Field(gt=0)]] | None = None
     """Peak dense TFLOP/s of one device; known for the accelerators that ship."""
     links: Links | None = None
 
@@ -62,5 +62,7 @@ class ClusterSpec(Section):
                 " fix: name the accelerator (cpu for several raylets on one machine)"
             )
         if self.node.accelerator != "local" and self.node.count is None:
-            raise ValueError(f"node.count is missing: how many {self.node.accelerator} has a node; fix: add `count: 8`")
+            raise ValueError(
+                f"node.count is missing: how many {self.node.accelerator} are in one node; fix: add `count: 8` under node"
+            )
         return self

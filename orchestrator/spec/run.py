@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+)
 
 from orchestrator.pages import Count, Length, Section
 from orchestrator.spec.training import Training
@@ -23,17 +30,15 @@ def _show_auto(value: Any) -> Any:
 
 _SHOWN_AS_AUTO = PlainSerializer(_show_auto, return_type=Any)
 Degree = Annotated[
-    int | None,
+    Annotated[int, Field(ge=1, le=2**20)] | None,
     BeforeValidator(_auto),
-    Field(ge=1, le=2**20),
     _SHOWN_AS_AUTO,
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}),
 ]
 """The size of a parallel axis, or `auto`: the planner chooses."""
 ZeroStage = Annotated[
-    int | None,
+    Annotated[int, Field(ge=0, le=3)] | None,
     BeforeValidator(_auto),
-    Field(ge=0, le=3),
     _SHOWN_AS_AUTO,
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0, "maximum": 3}, {"const": "auto"}]}),
 ]
@@ -106,6 +111,13 @@ class Recovery(Section):
     max_restarts: int = Field(default=10, ge=0, le=10_000)
 
 
+class _OrAuto:
+    """JSON Schema of a section that may also be the single word `auto`."""
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(core), {"const": "auto"}]}
+
+
 def _parallelism(value: Any) -> Any:
     return {} if value == "auto" else value
 
@@ -122,7 +134,7 @@ class RunSpec(Section, Generic[F]):
     parallelism: Annotated[
         Parallelism,
         BeforeValidator(_parallelism),
-        WithJsonSchema({"anyOf": [{"$ref": "#/$defs/Parallelism"}, {"const": "auto"}]}),
+        _OrAuto(),
     ] = Parallelism()
     checkpoint: Checkpoint = Checkpoint()
     tracking: Tracking = Tracking()

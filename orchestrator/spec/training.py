@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -9,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from orchestrator.pages import Count, Length, Section
 from orchestrator.registry import OBJECTIVES, unknown
 
+MOST_INCREMENTS = 10_000
 Sequences = Annotated[Count, Field(gt=0, le=2**32)]
 
 
@@ -30,11 +32,20 @@ class Batch(Section):
     def _ramp_reaches_the_batch(self) -> Batch:
         ramp = self.ramp_up
         if ramp and ramp.start > self.sequences:
-            raise ValueError(f"ramp_up starts at {ramp.start}, above sequences {self.sequences}; fix: start below it")
+            raise ValueError(
+                f"ramp_up starts at {ramp.start}, above sequences {self.sequences}; fix: write a start below {self.sequences}"
+            )
         if ramp and (self.sequences - ramp.start) % ramp.step:
             raise ValueError(
                 f"ramp_up goes from {ramp.start} to {self.sequences} in steps of {ramp.step}, which does not divide"
-                f" {self.sequences - ramp.start}; fix: choose a step that does"
+                f" {self.sequences - ramp.start}; fix: write step: {math.gcd(self.sequences - ramp.start, ramp.step)},"
+                " or another divisor"
+            )
+        if ramp and (self.sequences - ramp.start) // ramp.step > MOST_INCREMENTS:
+            count = (self.sequences - ramp.start) // ramp.step
+            raise ValueError(
+                f"ramp_up has {count:,} increments, at most {MOST_INCREMENTS:,} are allowed;"
+                f" fix: write a step of at least {-(-(self.sequences - ramp.start) // MOST_INCREMENTS)}"
             )
         return self
 

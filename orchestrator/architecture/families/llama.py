@@ -48,10 +48,11 @@ class Llama(Family):
                 f"hidden_size {self.hidden_size} over heads {self.heads} gives heads of odd width {width}; rotary"
                 f" positions turn pairs; fix: write hidden_size: {self.heads * (width + 1)}"
             )
-        if self.kv_heads is not None and self.heads % self.kv_heads:
+        kv_heads = self.kv_heads or self.heads
+        if self.heads % kv_heads:
             legal = [count for count in range(1, self.heads + 1) if self.heads % count == 0]
-            close = min(legal, key=lambda count: abs(count - self.kv_heads)) if self.kv_heads else 1
-            raise ValueError(f"heads {self.heads} is not a multiple of kv_heads {self.kv_heads}; fix: write kv_heads: {close}")
+            close = min(legal, key=lambda count: abs(count - kv_heads))
+            raise ValueError(f"heads {self.heads} is not a multiple of kv_heads {kv_heads}; fix: write kv_heads: {close}")
         return self
 
     def architecture(self) -> Architecture:
