@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def check(options: argparse.Namespace) -> None:
     """Validates a run page and stops: everything that does not depend on the hardware."""
-    from data_pipeline.mixture import load_mixture
     from orchestrator.errors import PlanError
+    from orchestrator.planning.data import mixture_of
     from orchestrator.planning.rules import check_page
     from orchestrator.spec import load_run
     from orchestrator.spec.load import placed
@@ -51,7 +51,7 @@ def check(options: argparse.Namespace) -> None:
         check_page(loaded.spec)
     except PlanError as error:
         raise placed(error, loaded.page) from None
-    load_mixture(loaded.spec.data.mixture)
+    mixture_of(loaded)
     architecture = loaded.spec.model.architecture()
     print(f"{options.spec}: good; {loaded.spec.model.family} with {architecture.parameters:,} parameters")
 
@@ -61,11 +61,13 @@ def plan(options: argparse.Namespace) -> None:
     from orchestrator.launch.foreground import plan_for
     from orchestrator.launch.ground import ground
     from orchestrator.launch.machine import this_machine
+    from orchestrator.planning.data import mixture_of
     from orchestrator.planning.render import render
     from orchestrator.spec import load_cluster, load_run
 
     loaded, cluster = load_run(options.spec, options.set), load_cluster(options.cluster)
-    made = plan_for(loaded, ground(cluster.spec, this_machine()))
+    mixture_of(loaded)
+    made = plan_for(loaded, ground(cluster.spec, this_machine()), cluster)
     if options.format == "json":
         print(json.dumps(made.as_dict(), indent=1))
     else:
@@ -222,9 +224,9 @@ def _launching(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.strip().isdecimal() else 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, found {text}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return number
 
 

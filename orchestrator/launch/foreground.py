@@ -13,19 +13,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from data_pipeline.mixture import load_mixture
 from data_pipeline.prepare import find_prepared, prepare
 from data_pipeline.prepared import Prepared
-from orchestrator.errors import PageError, PlanError, Problem
+from orchestrator.errors import PlanError
 from orchestrator.launch.ground import ground
 from orchestrator.launch.inventory import DEVICE, node_resources
 from orchestrator.launch.job import JobResult, TrainJob
 from orchestrator.launch.job import run as run_job
 from orchestrator.launch.machine import this_machine
 from orchestrator.planning import Plan, make_plan
+from orchestrator.planning.data import mixture_of
 from orchestrator.planning.render import render
-from orchestrator.spec import ClusterSpec, LoadedRun, load_cluster, load_run
-from orchestrator.spec.load import placed
+from orchestrator.spec import ClusterSpec, LoadedCluster, LoadedRun, load_cluster, load_run
+from orchestrator.spec.load import placed, problem_at
 from orchestrator.training.checkpoint.manifest import find
 from orchestrator.training.create import create_run, find_run, write_execution, write_hardware
 from orchestrator.training.resume import require_same_experiment
@@ -49,7 +49,7 @@ def train(
     """Trains a page from the beginning; returns the exit code."""
     loaded, hardware = load_run(spec, overrides), load_cluster(cluster)
     grounded = ground(hardware.spec, this_machine())
-    plan = plan_for(loaded, grounded)
+    plan = plan_for(loaded, grounded, hardware)
     name = name or default_name(spec)
     _show(console, render(plan, f"{name}: {spec} on {cluster}"))
     prepared = _prepare(loaded, plan, places.data, console)
@@ -69,7 +69,7 @@ def resume(
     loaded = load_run(run.spec, said)
     hardware = load_cluster(cluster or run.cluster)
     grounded = ground(hardware.spec, this_machine())
-    plan = plan_for(loaded, grounded)
+    plan = plan_for(loaded, grounded, hardware)
     saved = find(run.checkpoints).good
     accepted = [*before["accepted"], *accepted]
     if saved:
@@ -85,12 +85,12 @@ def resume(
     return _launch(run, plan, grounded, places, console)
 
 
-def plan_for(loaded: LoadedRun, grounded: ClusterSpec) -> Plan:
+def plan_for(loaded: LoadedRun, grounded: ClusterSpec, hardware: LoadedCluster) -> Plan:
     """make_plan, its complaints given file and line."""
     try:
         return make_plan(loaded.spec, grounded)
     except PlanError as error:
-        raise placed(error, loaded.page) from None
+        raise placed(error, loaded.page, hardware.page) from None
 
 
 def default_name(spec: str) -> str:
@@ -101,18 +101,14 @@ def default_name(spec: str) -> str:
 
 def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Prepared:
     """The page's mixture, prepared if it is not; its tokenizer must fit the model."""
-    mixture = load_mixture(loaded.spec.data.mixture)
+    mixture = mixture_of(loaded)
     prepared = prepare(mixture, cache.absolute(), lambda line: _show(console, f"data       {line}"))
     _show(console, f"data       {mixture.name}: {prepared.train_tokens:,} training tokens in {prepared.folder}")
     rows = plan.architecture.embedding.vocab
     if prepared.vocab_size > rows:
-        place = loaded.page.place(("model", "vocab_size"))
         message = f"is {rows:,}, and the tokenizer of mixture {mixture.name!r} has {prepared.vocab_size:,} tokens"
         fix = f"write vocab_size: {prepared.vocab_size}"
-        problem = Problem(
-            file=place.file, line=place.line, column=place.column, path="model.vocab_size", message=message, fix=fix
-        )
-        raise PageError([problem])
+        raise problem_at(loaded.page, "model.vocab_size", message, fix)
     return prepared
 
 

@@ -28,6 +28,8 @@ def ground(cluster: ClusterSpec, machine: Machine) -> ClusterSpec:
         "count": count,
         "host_memory": node.host_memory or machine.memory // cluster.nodes,
         "memory": node.memory or machine.memory // workers,
-        "peak_tflops": node.peak_tflops or {"fp32": machine.cpu_flops / max(machine.cores, workers) / 1e12},
+        "peak_tflops": node.peak_tflops,
     }
+    if not node.peak_tflops and machine.cpu_flops:
+        found["peak_tflops"] = {"fp32": machine.cpu_flops / max(machine.cores, workers) / 1e12}
     return cluster.model_copy(update={"node": node.model_copy(update=found)})

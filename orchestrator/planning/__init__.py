@@ -8,6 +8,7 @@
     time.py          seconds per step, cost
     rules.py         what is legal, as a table
     choose.py        `auto` -> numbers
+    data.py          the mixture that a page names
     plan.py          make_plan: spec and cluster -> Plan
     render.py        one screen of text
 """

@@ -7,7 +7,6 @@ each n/k consumed samples. All steps of one size form a segment, so any step is 
 from __future__ import annotations
 
 import bisect
-import math
 from dataclasses import dataclass, field
 
 from orchestrator.spec.training import Batch
@@ -65,12 +64,12 @@ class BatchPlan:
         if amount.unit == "steps":
             return amount.value
         per_sample = self.sequence_length if amount.unit == "tokens" else 1
-        samples = math.ceil(amount.value / per_sample)
+        samples = _ceil_divide(amount.value, per_sample)
         if samples <= 0:
             return 0
         firsts = [segment.first_sample for segment in self.segments]
         segment = self.segments[max(0, bisect.bisect_left(firsts, samples) - 1)]
-        return segment.first_step - 1 + math.ceil((samples - segment.first_sample) / segment.sequences)
+        return segment.first_step - 1 + _ceil_divide(samples - segment.first_sample, segment.sequences)
 
     def samples_after(self, step: int) -> int:
         """Samples consumed after `step` steps."""
@@ -87,17 +86,18 @@ def segments_of(batch: Batch) -> tuple[Segment, ...]:
         return (Segment(first_step=1, first_sample=0, sequences=batch.sequences),)
     ramp = batch.ramp_up
     increments = (batch.sequences - ramp.start) // ramp.step
-    interval = ramp.samples / increments
     segments: list[Segment] = []
-    step, sample = 1, 0
-    while sample <= ramp.samples:
-        level = min(int(sample / interval), increments)
+    step, sample, level = 1, 0, 0
+    while level < increments:
+        # Whole numbers throughout: the same test in floats is one step early or late at some boundaries.
+        level = min(sample * increments // ramp.samples, increments)
         sequences = ramp.start + level * ramp.step
         segments.append(Segment(first_step=step, first_sample=sample, sequences=sequences))
-        if level == increments:
-            break
-        steps = math.ceil(((level + 1) * interval - sample) / sequences)
+        boundary = _ceil_divide((level + 1) * ramp.samples, increments)
+        steps = _ceil_divide(boundary - sample, sequences)
         step, sample = step + steps, sample + steps * sequences
-    if segments[-1].sequences != batch.sequences:
-        segments.append(Segment(first_step=step, first_sample=sample, sequences=batch.sequences))
     return tuple(segments)
+
+
+def _ceil_divide(number: int, by: int) -> int:
+    return -(-number // by)

@@ -7,9 +7,10 @@ ramp-up); then the lowest ZeRO stage that fits; then the largest micro-batch tha
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from orchestrator.architecture.stack import Architecture
-from orchestrator.errors import PlanError
+from orchestrator.errors import PlanError, Problem
 from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.devices import Device
 from orchestrator.planning.layout import Layout
@@ -21,7 +22,7 @@ from orchestrator.units import format_bytes
 MOST_TOKENS_PER_MICRO_BATCH = 2**15
 
 
-def choose_layout(spec: RunSpec, architecture: Architecture, device: Device, devices: int) -> tuple[Layout, tuple[str, ...]]:
+def choose_layout(spec: RunSpec[Any], architecture: Architecture, device: Device, devices: int) -> tuple[Layout, tuple[str, ...]]:
     """The layout for `devices` devices and the reasons for what was chosen. Raises PlanError if none is legal or fits."""
     said = spec.parallelism
     reasons: list[str] = []
@@ -44,10 +45,11 @@ def choose_layout(spec: RunSpec, architecture: Architecture, device: Device, dev
     check(Case(spec=spec, layout=layout, architecture=architecture, device=device, devices=devices))
     fitting = [stage for stage in stages if _fits(replace(layout, zero=stage), spec, architecture, device)]
     if not fitting:
-        raise PlanError(_does_not_fit(layout, spec, architecture, device))
+        raise PlanError([_does_not_fit(layout, spec, architecture, device)])
     layout = replace(layout, zero=fitting[0])
     if said.zero is None:
-        reasons.append(f"ZeRO {layout.zero}: the lowest stage that fits" if layout.data > 1 else "ZeRO 0: one rank has nothing to partition")
+        alone = layout.data == 1 and layout.zero == 0
+        reasons.append("ZeRO 0: one rank has nothing to partition" if alone else f"ZeRO {layout.zero}: the lowest stage that fits")
     if said.micro_batch is None:
         most = max(1, MOST_TOKENS_PER_MICRO_BATCH // spec.data.sequence_length)
         sizes = [replace(layout, micro_batch=size) for size in divisors(common // data, at_most=most)]
@@ -56,7 +58,7 @@ def choose_layout(spec: RunSpec, architecture: Architecture, device: Device, dev
     return layout, tuple(reasons)
 
 
-def memory_of(layout: Layout, spec: RunSpec, architecture: Architecture, device: Device) -> Memory:
+def memory_of(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> Memory:
     """Bytes per rank of a layout."""
     return estimate_memory(
         architecture, engine=layout.engine, device=device.kind, precision=spec.training.precision,
@@ -65,7 +67,7 @@ def memory_of(layout: Layout, spec: RunSpec, architecture: Architecture, device:
     )  # fmt: skip
 
 
-def _stages(spec: RunSpec, engine: str, data: int) -> list[int]:
+def _stages(spec: RunSpec[Any], engine: str, data: int) -> list[int]:
     """ZeRO stages to try, best first: the one that was said, or those legal for engine and optimizer."""
     if spec.parallelism.zero is not None:
         return [spec.parallelism.zero]
@@ -74,36 +76,40 @@ def _stages(spec: RunSpec, engine: str, data: int) -> list[int]:
     return sorted(stage for stage in legal if stage >= least) or [max(legal)]
 
 
-def _fits(layout: Layout, spec: RunSpec, architecture: Architecture, device: Device) -> bool:
+def _fits(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> bool:
     return memory_of(layout, spec, architecture, device).total <= device.memory
 
 
-def _does_not_fit(layout: Layout, spec: RunSpec, architecture: Architecture, device: Device) -> str:
+def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> Problem:
     """Why the layout does not fit, and the nearest change that does."""
     stages = CAPABILITIES[layout.engine].zero_stages_of_optimizer[spec.training.optimizer.name]
-    best = replace(layout, zero=max(stages) if spec.parallelism.zero is None else spec.parallelism.zero, micro_batch=1)
+    most = max(stages) if layout.data > 1 else layout.zero
+    best = replace(layout, zero=most if spec.parallelism.zero is None else spec.parallelism.zero)
     need = memory_of(best, spec, architecture, device)
-    changes = [
-        (f"parallelism.zero: {max(stages)}", replace(best, zero=max(stages))),
-        ("parallelism.recompute: full", replace(best, recompute="full")),
-        (f"parallelism.zero: {max(stages)} with recompute: full", replace(best, zero=max(stages), recompute="full")),
-    ]
-    if 3 in stages and device.kind == "cuda":
-        offloaded = replace(best, zero=3, recompute="full", offload="optimizer")
-        changes.append(("zero: 3, recompute: full, offload: optimizer", offloaded))
     parts = ", ".join(
         f"{name} {format_bytes(getattr(need, name))}" for name in ("weights", "gradients", "optimizer", "activations", "logits")
     )
     message = (
-        f"does not fit: {format_bytes(need.total)} per rank ({parts}) at ZeRO {best.zero}, micro-batch 1, on"
-        f" {layout.world_size} x {device.name} with {format_bytes(device.memory)} each"
+        f"does not fit: {format_bytes(need.total)} per rank ({parts}) at ZeRO {best.zero}, micro-batch {best.micro_batch},"
+        f" on {layout.world_size} x {device.name} with {format_bytes(device.memory)} each"
     )
+    widest = replace(best, zero=max(stages), micro_batch=1, recompute="full")
+    changes = [
+        ("micro_batch: 1", replace(best, micro_batch=1)),
+        (f"zero: {most}", replace(best, zero=most)),
+        ("recompute: full", replace(best, recompute="full")),
+        (f"zero: {most}, recompute: full", replace(best, zero=most, recompute="full")),
+        (f"zero: {most}, recompute: full, micro_batch: 1", replace(widest, zero=most)),
+    ]
+    if 3 in stages and device.kind == "cuda":
+        changes.append(("zero: 3, recompute: full, offload: optimizer", replace(widest, offload="optimizer")))
     for words, candidate in changes:
         if candidate != best and _fits(candidate, spec, architecture, device):
-            return f"{message}; it fits with {words}"
-    widest = replace(best, zero=max(stages), recompute="full")
+            return Problem(path="parallelism", message=message, fix=f"it fits with parallelism: {{{words}}}")
     for power in range(1, 15):
-        data = layout.data * 2**power
-        if _fits(replace(widest, data=data), spec, architecture, device):
-            return f"{message}; it fits on {data * layout.tensor * layout.pipeline} devices with zero: {widest.zero}, recompute: full"
-    return f"{message}; no number of such devices holds it with this engine"
+        candidate = replace(widest, data=layout.data * 2**power)
+        if _fits(candidate, spec, architecture, device):
+            words = f"it fits on {candidate.world_size} devices with zero: {widest.zero}, recompute: full"
+            return Problem(path="parallelism", message=message, fix=words)
+    fix = "take a smaller model or larger devices: no number of these holds it with this engine"
+    return Problem(path="parallelism", message=message, fix=fix)

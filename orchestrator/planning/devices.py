@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.errors import PlanError
+from orchestrator.errors import PlanError, Problem
 from orchestrator.registry import unknown
 from orchestrator.spec.cluster import ClusterSpec
 
@@ -25,6 +25,10 @@ class Device:
     supports: tuple[str, ...] = ("fp32", "bf16")
     link_bandwidth: float = 0.0
 
+    def peak_at(self, precision: str) -> float:
+        """Peak FLOP/s at a precision; where it has no fast path, that of the one it has."""
+        return self.peak.get(precision) or next(iter(self.peak.values()))
+
 
 _TABLE = {
     device.name: device
@@ -40,6 +44,8 @@ _TABLE = {
         Device(name="B200", kind="cuda", memory=180 * GB, peak={"fp32": 80e12, "bf16": 2250e12}, link_bandwidth=900e9),
     )
 }  # fmt: skip
+CPU_CORE_FLOPS = 5e10
+"""One core in fp32 where the machine does not tell its clock: an order of magnitude."""
 CPU_LINK_BANDWIDTH = 5e9
 """Shared memory between processes of one machine, as gloo uses it over loopback: an order of magnitude."""
 
@@ -49,26 +55,30 @@ def device_of(cluster: ClusterSpec) -> Device:
     node = cluster.node
     name = node.accelerator
     link = float(node.links.bandwidth) if node.links else None
-    peak = {precision: value * 1e12 for precision, value in (node.peak_tflops or {}).items()}
+    peak = {str(precision): value * 1e12 for precision, value in (node.peak_tflops or {}).items() if value}
     if name == "cpu":
         memory = node.memory or (node.host_memory or 16 * 2**30) // (node.count or 1)
-        peak = {str(k): v for k, v in peak.items()} or {"fp32": 5e10}
-        return Device(name=name, kind="cpu", memory=memory, peak=peak, link_bandwidth=link or CPU_LINK_BANDWIDTH)
+        return Device(
+            name=name, kind="cpu", memory=memory, peak=peak or {"fp32": CPU_CORE_FLOPS},
+            link_bandwidth=link or CPU_LINK_BANDWIDTH,
+        )  # fmt: skip
     known = _TABLE.get(name)
     if known is None and not (node.memory and peak):
-        raise PlanError(
-            f"{unknown('accelerator', name, (*_TABLE, 'cpu', 'local'))};"
-            " for another one give `node.memory` and `node.peak_tflops: {bf16: ...}` in the cluster page"
+        problem = Problem(
+            path="node.accelerator",
+            message=unknown("accelerator", name, (*_TABLE, "cpu", "local")),
+            fix="choose one of them, or describe yours: add `memory: 80GB` and `peak_tflops: {bf16: 300}` under node",
         )
+        raise PlanError([problem])
     if known is None:
         assert node.memory is not None
         supports = tuple(precision for precision in ("fp32", "bf16") if precision in peak)
         return Device(
-            name=name, kind="cuda", memory=node.memory, peak={str(k): v for k, v in peak.items()},
+            name=name, kind="cuda", memory=node.memory, peak=peak,
             supports=supports, link_bandwidth=link or 0.0,
         )  # fmt: skip
     return Device(
-        name=name, kind="cuda", memory=node.memory or known.memory, peak={**known.peak, **{str(k): v for k, v in peak.items()}},
+        name=name, kind="cuda", memory=node.memory or known.memory, peak={**known.peak, **peak},
         supports=known.supports, link_bandwidth=link or known.link_bandwidth,
     )  # fmt: skip
 

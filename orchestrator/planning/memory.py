@@ -33,7 +33,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        return sum(asdict(self).values()) - self.host
+        return sum(int(part) for part in asdict(self).values()) - self.host
 
 
 def estimate_memory(

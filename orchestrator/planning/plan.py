@@ -24,7 +24,7 @@ from orchestrator.units import Amount
 class Plan:
     """A run on a cluster, worked out. Immutable; `as_dict` is what `plan.json` holds."""
 
-    spec: RunSpec
+    spec: RunSpec[Any]
     cluster: ClusterSpec
     architecture: Architecture
     layout: Layout
@@ -89,7 +89,7 @@ class Plan:
     @property
     def peak_flops(self) -> float:
         """Peak FLOP/s of one device at the run's precision."""
-        return self.device_spec.peak.get(self.precision, self.device_spec.peak["fp32"])
+        return self.device_spec.peak_at(self.precision)
 
     @property
     def nodes(self) -> int:
@@ -137,7 +137,7 @@ class Plan:
         }
 
 
-def make_plan(spec: RunSpec, cluster: ClusterSpec, world_size: int | None = None) -> Plan:
+def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None = None) -> Plan:
     """Works a run out on a cluster, or on the `world_size` ranks that a gang was given.
 
     `cluster` must name its accelerator (the launcher grounds `local` pages first). Raises PlanError
@@ -155,6 +155,8 @@ def make_plan(spec: RunSpec, cluster: ClusterSpec, world_size: int | None = None
         segments=segments_of(spec.training.batch), sequence_length=spec.data.sequence_length, data=layout.data,
         micro_batch=layout.micro_batch,
     )  # fmt: skip
+    if layout.world_size > cluster.node.count and cluster.network is None and device.kind != "cpu":
+        reasons = (*reasons, "the cluster page says no `network`: times take nodes to be joined as devices inside one")
     training = spec.training
     length = Amount(training.steps, "steps") if training.steps else Amount(training.tokens or 0, "tokens")
     total_steps = batch.steps_for(length)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from orchestrator.planning.batch import Segment
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.time import ASSUMED_EFFICIENCY
 from orchestrator.units import format_bytes, format_count, format_duration
@@ -47,5 +48,5 @@ def _memory_bar(plan: Plan) -> str:
     return f"[{bar[:_BAR].ljust(_BAR, '.')}] {legend}"
 
 
-def _shortened(segments: list) -> list:
+def _shortened(segments: list[Segment]) -> list[Segment]:
     return segments if len(segments) <= 4 else [segments[0], segments[1], segments[-1]]

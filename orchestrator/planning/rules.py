@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.architecture.stack import Architecture
 from orchestrator.errors import PlanError, Problem
-from orchestrator.planning.batch import segments_of
+from orchestrator.planning.batch import BatchPlan, segments_of
 from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.devices import Device
 from orchestrator.planning.layout import Layout
+from orchestrator.planning.schedule import resolve_schedule
 from orchestrator.spec.run import RunSpec
 
 
@@ -23,7 +25,7 @@ from orchestrator.spec.run import RunSpec
 class Case:
     """Everything a rule may look at."""
 
-    spec: RunSpec
+    spec: RunSpec[Any]
     layout: Layout
     architecture: Architecture
     device: Device
@@ -42,7 +44,7 @@ def check(case: Case) -> None:
         raise PlanError(complaints)
 
 
-def check_page(spec: RunSpec) -> None:
+def check_page(spec: RunSpec[Any]) -> None:
     """Raises PlanError with every rule broken that looks at nothing but the page."""
     architecture = spec.model.architecture()
     complaints = [complaint for rule in PAGE_RULES if (complaint := rule(spec, architecture))]
@@ -50,7 +52,7 @@ def check_page(spec: RunSpec) -> None:
         raise PlanError(complaints)
 
 
-def published_parameters(spec: RunSpec, architecture: Architecture) -> Problem | None:
+def published_parameters(spec: RunSpec[Any], architecture: Architecture) -> Problem | None:
     published = spec.published
     counted = architecture.parameters
     if published is None or published.parameters == counted:
@@ -63,7 +65,7 @@ def published_parameters(spec: RunSpec, architecture: Architecture) -> Problem |
     )
 
 
-def sequence_fits_positions(spec: RunSpec, architecture: Architecture) -> Problem | None:
+def sequence_fits_positions(spec: RunSpec[Any], architecture: Architecture) -> Problem | None:
     length, positions = spec.data.sequence_length, architecture.max_positions
     if length <= positions:
         return None
@@ -110,11 +112,12 @@ def batch_divides(case: Case) -> Problem | None:
             where = f"the ramp-up's batch of {segment.sequences} (from step {segment.first_step})" if ramps else f"the batch of {segment.sequences}"
             below, above = segment.sequences // share * share, -(-segment.sequences // share) * share
             near = " or ".join(str(size) for size in (below, above) if size)
-            legal = ", ".join(str(size) for size in _legal_micro_batches(case)) or "none"
+            legal = ", ".join(str(size) for size in _legal_micro_batches(case))
+            micro = f"legal micro_batch with data {layout.data}: {legal}" if legal else f"or write data: {_divisor_below(case, layout.data)}"
             return Problem(
                 path="training.batch.ramp_up" if ramps else "training.batch.sequences",
                 message=f"{where} sequences is not a multiple of micro_batch {layout.micro_batch} x data {layout.data} = {share}",
-                fix=f"nearest batches: {near}; legal micro_batch with data {layout.data}: {legal}",
+                fix=f"nearest batches: {near}; {micro}",
             )
     return None
 
@@ -154,10 +157,12 @@ def offload_is_legal(case: Case) -> Problem | None:
     least = {"none": 0, "optimizer": 1, "parameters": 3}[layout.offload]
     if layout.zero >= least:
         return None
+    optimizer = case.spec.training.optimizer.name
+    able = least in CAPABILITIES[layout.engine].zero_stages_of_optimizer[optimizer]
     return Problem(
         path="parallelism.offload",
-        message=f"{layout.offload} needs ZeRO stage {least} or more, found zero: {layout.zero}",
-        fix=f"write zero: {least}",
+        message=f"offload of the {layout.offload} needs ZeRO stage {least} or more, found stage {layout.zero}",
+        fix=f"write zero: {least}" if able else f"write offload: none; optimizer {optimizer} allows no ZeRO",
     )
 
 
@@ -172,7 +177,24 @@ def precision_is_supported(case: Case) -> Problem | None:
     )
 
 
-PAGE_RULES = (published_parameters, sequence_fits_positions)
+def decay_follows_warmup(spec: RunSpec[Any], architecture: Architecture) -> Problem | None:
+    training = spec.training
+    if training.schedule.decay is None or training.schedule.name == "wsd":
+        return None
+    batch = BatchPlan(
+        segments=segments_of(training.batch), sequence_length=spec.data.sequence_length, data=1, micro_batch=1
+    )
+    schedule = resolve_schedule(training.schedule, training.optimizer.lr, batch, total_steps=0)
+    if schedule.decay_end > schedule.warmup:
+        return None
+    return Problem(
+        path="training.schedule.decay",
+        message=f"ends at {training.schedule.decay}, when the warm-up of {training.schedule.warmup} is not over",
+        fix="write a decay beyond the warm-up; it counts from the beginning of the run",
+    )
+
+
+PAGE_RULES = (published_parameters, sequence_fits_positions, decay_follows_warmup)
 
 RULES: tuple[Rule, ...] = (
     engine_has_axis,
@@ -185,7 +207,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def batch_sizes_gcd(spec: RunSpec) -> int:
+def batch_sizes_gcd(spec: RunSpec[Any]) -> int:
     """The largest number that divides the batch of every step of the ramp-up."""
     return math.gcd(*(segment.sequences for segment in segments_of(spec.training.batch)))
 

@@ -32,14 +32,13 @@ def estimate_time(
     zero: int, data: int, world_size: int, device: Device, cluster: ClusterSpec,
 ) -> Time:  # fmt: skip
     """The estimate for a data-parallel layout."""
-    peak = device.peak.get(precision, device.peak["fp32"])
+    peak = device.peak_at(precision)
     extra = 4 / 3 if recompute == "full" else 1.0
     compute = flops_per_token * extra * tokens_per_step / (world_size * peak * ASSUMED_EFFICIENCY)
     width = 2 if precision == "bf16" else 4
     volume = (3 if zero == 3 else 2) * parameters * width * (data - 1) / data
-    crosses_nodes = cluster.nodes > 1 and cluster.network is not None
     bandwidth = device.link_bandwidth
-    if crosses_nodes and cluster.network:
+    if world_size > (cluster.node.count or 1) and cluster.network:
         bandwidth = min(bandwidth or float("inf"), cluster.network.bandwidth / (cluster.node.count or 1))
     communication = volume / bandwidth if bandwidth else 0.0
     step = compute + communication
