@@ -24,10 +24,15 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-PRELOADED = ["torch", "transformers.models.llama.modeling_llama", "deepspeed"]
+PRELOADED = [
+    "torch._dynamo",
+    "transformers.models.llama.modeling_llama",
+    "transformers.optimization",
+    "deepspeed.runtime.zero.muon.muon_optimizer",
+]
 
 
-class RankFailed(AssertionError):
+class RankError(AssertionError):
     """A rank raised; the message holds its traceback."""
 
 
@@ -60,12 +65,13 @@ class Gang:
             ready = wait(pending, timeout_s)
             if not ready:
                 waiting = [rank for rank in range(len(self._connections)) if rank not in results]
-                raise RankFailed(f"{func.__qualname__}: no answer from ranks {waiting} in {timeout_s:g} s")
-            for connection in ready:
-                rank = self._connections.index(connection)  # type: ignore[arg-type]
-                failure, results[rank] = _receive(self._connections[rank])
+                raise RankError(f"{func.__qualname__}: no answer from ranks {waiting} in {timeout_s:g} s")
+            for rank, connection in enumerate(self._connections):
+                if connection not in ready:
+                    continue
+                failure, results[rank] = _receive(connection)
                 if failure:
-                    raise RankFailed(f"{func.__qualname__} on rank {rank}:\n{failure}")
+                    raise RankError(f"{func.__qualname__} on rank {rank}:\n{failure}")
         return [results[rank] for rank in range(len(self._connections))]
 
     def stop(self) -> None:

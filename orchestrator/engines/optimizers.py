@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-NamedShapes = Iterable[tuple[str, torch.nn.Parameter, tuple[int, ...]]]
+ParametersAndShapes = Iterable[tuple[torch.nn.Parameter, tuple[int, ...]]]
 
 
 def adamw(groups: list[dict[str, Any]], settings: Any) -> torch.optim.Optimizer:
@@ -46,13 +46,14 @@ OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], Any], torch.optim.Optimize
 }
 
 
-def make_optimizer(parameters: NamedShapes, settings: Any) -> torch.optim.Optimizer:
-    """The optimizer section of a page over `parameters`: (name, parameter, global shape).
+def make_optimizer(parameters: ParametersAndShapes, settings: Any) -> torch.optim.Optimizer:
+    """The optimizer section of a page over (parameter, its global shape).
 
     Matrices are decayed; norms, biases and everything else with one dimension are not.
     """
-    matrices, vectors = [], []
-    for _, parameter, shape in parameters:
+    matrices: list[torch.nn.Parameter] = []
+    vectors: list[torch.nn.Parameter] = []
+    for parameter, shape in parameters:
         (matrices if len(shape) > 1 else vectors).append(parameter)
     groups = [
         {"params": matrices, "weight_decay": settings.weight_decay},

@@ -25,7 +25,7 @@ from orchestrator.engines.optimizers import (
     slots,
 )
 from orchestrator.errors import PlanError
-from orchestrator.models.build import build_module, initialiser
+from orchestrator.models.build import build_module, initialiser, recompute_activations
 from orchestrator.objectives import Batch, Objective
 from orchestrator.planning.capabilities import CAPABILITIES, Capabilities
 from orchestrator.registry import OBJECTIVES
@@ -65,7 +65,7 @@ class ReferenceEngine:
             for name, parameter in self._parameters.items()
         }
         self._optimizer = make_optimizer(
-            ((name, master, tuple(master.shape)) for name, master in self._masters.items()), training.optimizer
+            ((master, tuple(master.shape)) for master in self._masters.values()), training.optimizer
         )
         materialise_state(self._optimizer, [group["params"] for group in self._optimizer.param_groups])
         weights = initialiser(plan.architecture, plan.seed)
@@ -73,7 +73,7 @@ class ReferenceEngine:
             master.data.copy_(weights.whole(name, master.shape))
         self._copy_from_masters()
         if plan.recompute == "full":
-            self.module.gradient_checkpointing_enable({"use_reentrant": False})
+            recompute_activations(self.module)
 
     def train_step(self, batches: Iterable[Batch], *, lr: float) -> StepReport:
         micro_batches = list(batches)

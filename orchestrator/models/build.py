@@ -41,6 +41,11 @@ def build_module(architecture: Architecture, *, dtype: torch.dtype, device: torc
     return module
 
 
+def recompute_activations(module: Any) -> None:
+    """Keeps only each layer's input for the backward pass and runs the layer again there."""
+    module.activation_checkpointing_enable({"use_reentrant": False})
+
+
 def initialiser(architecture: Architecture, seed: int) -> Initialiser:
     """The initial weights of this architecture under this seed."""
     return Initialiser(seed=seed, std=architecture.initial_std)

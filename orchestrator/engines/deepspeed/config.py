@@ -13,8 +13,9 @@ from orchestrator.planning.memory import BUCKET_ELEMENTS
 if TYPE_CHECKING:
     from orchestrator.planning.plan import Plan
 
-PERSISTENT_ELEMENTS = 100_000
-"""ZeRO-3 keeps smaller parameters whole on every rank: norms would cost a gather each."""
+PERSISTENT_ROWS = 10
+"""ZeRO-3 keeps parameters of up to so many times the hidden size whole on every rank: norms and biases
+would cost a gather each. It is transformers' `auto` for the same key."""
 
 
 def ds_config(plan: Plan) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def _zero(plan: Plan) -> dict[str, Any]:
         zero |= {
             "sub_group_size": 1_000_000_000,
             "stage3_prefetch_bucket_size": bucket,
-            "stage3_param_persistence_threshold": PERSISTENT_ELEMENTS,
+            "stage3_param_persistence_threshold": PERSISTENT_ROWS * plan.architecture.hidden,
             "stage3_max_live_parameters": 1_000_000_000,
             "stage3_max_reuse_distance": 1_000_000_000,
         }

@@ -27,7 +27,7 @@ from orchestrator.engines.optimizers import (
     set_step,
     slots,
 )
-from orchestrator.models.build import build_module, initialiser
+from orchestrator.models.build import build_module, initialiser, recompute_activations
 from orchestrator.objectives import Batch, Objective
 from orchestrator.planning.capabilities import CAPABILITIES, Capabilities
 from orchestrator.registry import OBJECTIVES
@@ -48,6 +48,8 @@ class DeepSpeedEngine:
     def build(self, plan: Plan, device: Device) -> None:
         deepspeed = runtime.import_deepspeed(device)
         self._made_process_group = runtime.join_process_group(device, plan.world_size)
+        # Before ZeRO-3 makes its first parameter: a config read earlier takes the world for one rank.
+        deepspeed.init_distributed(dist_backend=device.backend, verbose=False)
         training = plan.spec.training
         self.objective = OBJECTIVES.get(training.objective).from_training(training)
         self._device = device.torch
@@ -60,9 +62,9 @@ class DeepSpeedEngine:
         config = ds_config(plan)
         module = self._make_module(deepspeed, plan, config)
         if plan.recompute == "full":
-            module.gradient_checkpointing_enable({"use_reentrant": False})
+            recompute_activations(module)
         self._optimizer = make_optimizer(
-            ((name, each, partitions.shape_of(each)) for name, each in module.named_parameters()),
+            ((parameter, partitions.shape_of(parameter)) for parameter in module.parameters()),
             training.optimizer,
         )
         with runtime.output_to_log():

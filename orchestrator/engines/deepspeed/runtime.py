@@ -6,6 +6,7 @@ output, and keeps one process group per process.
 
 from __future__ import annotations
 
+import importlib
 import io
 import logging
 import os
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
+import torch
 from torch import distributed
 
 from orchestrator.engines.base import Device
@@ -26,11 +28,13 @@ def import_deepspeed(device: Device) -> Any:
     os.environ["DS_ACCELERATOR"] = device.kind
     # The engine reads it back from the environment; launchers other than torchrun may not have set it.
     os.environ["LOCAL_RANK"] = str(device.index)
+    if device.kind == "cuda":
+        torch.cuda.set_device(device.index)
     import deepspeed
     from deepspeed.accelerator import get_accelerator
 
     if get_accelerator()._name != device.kind:
-        raise AssertionError(f"deepspeed was imported for {get_accelerator()._name} and is now asked for {device.kind}")
+        raise AssertionError(f"deepspeed was imported for {get_accelerator()._name}, not {device.kind}")
     log = logging.getLogger("DeepSpeed")
     log.handlers.clear()
     log.propagate = True
@@ -38,7 +42,19 @@ def import_deepspeed(device: Device) -> Any:
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
     # On CPUs it compiles a shared-memory all-reduce at start, for inference only; this table is asked first.
     deepspeed.ops.__compatible_ops__ = {}
+    _import_muon_uncompiled()
     return deepspeed
+
+
+def _import_muon_uncompiled() -> None:
+    """Its module, asked whether our optimizer is a Muon, loads torch's compiler: 1-2 s of CPU per process."""
+    from deepspeed.runtime import compiler
+
+    compile_function, compiler.compile = compiler.compile, lambda: lambda function: function
+    try:
+        importlib.import_module("deepspeed.runtime.zero.muon.muon_optimizer")
+    finally:
+        compiler.compile = compile_function
 
 
 @contextmanager
