@@ -150,8 +150,6 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_evidence(site: Site, world_
     engine = REFERENCE if world_size == 1 else "parallelism.engine=deepspeed"
     run = site.start(f"diverged-{world_size}", engine, *said, "training.precision=bf16 training.steps=200 training.validation=null")
     result = run_ranks(run, world_size)
-    if result["outcome"] == "finished":
-        pytest.skip("lr 50 did not diverge on this machine")
     assert (result["outcome"], result["exit_code"]) == ("failed", 4)
     (path,) = run.evidence.iterdir()
     assert str(path) in result["message"]

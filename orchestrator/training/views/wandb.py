@@ -16,12 +16,12 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from orchestrator.training.rundir import RunDir, last_line
 from orchestrator.training.views.follow import Follower
+from orchestrator.training.views.wandb_file import history
 
 POLL_S = 1.0
 CLOSE_S = 60.0
@@ -106,30 +106,8 @@ def follow(run: RunDir) -> None:
 
 def last_step_logged(folder: Path, identity: str) -> int:
     """The last step in the W&B files of earlier attempts, read from the files themselves."""
-    steps = [0]
-    for path in sorted(folder.glob(f"*run-*/run-{identity}.wandb")):
-        steps.extend(_steps_in(path))
-    return max(steps)
-
-
-def _steps_in(path: Path) -> Iterator[int]:
-    """Steps of the history records in one .wandb file; a torn end, which a kill leaves, ends the reading."""
-    from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
-
-    store = DataStore()
-    store.open_for_scan(str(path))
-    while True:
-        try:
-            data = store.scan_data()
-        except AssertionError:
-            return
-        if data is None:
-            return
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
-        if record.WhichOneof("record_type") == "history":
-            yield record.history.step.num
+    files = folder.glob(f"*run-*/run-{identity}.wandb")
+    return max((step for path in files for step, _ in history(path)), default=0)
 
 
 def _flat(record: dict[str, Any], validated: dict[int, float]) -> dict[str, Any]:
