@@ -48,9 +48,10 @@ def node_resources(machine: Machine, *, devices: int | None = None) -> dict[str,
 def of_ray() -> Inventory:
     """The cluster this process is connected to."""
     import ray
-    from ray._private.state import available_resources_per_node
+    from ray._private.state import available_resources_per_node, state
 
     free = available_resources_per_node()
+    draining = state.get_draining_nodes()
     nodes = [
         (
             "node:__internal_head__" not in entry["Resources"],
@@ -59,7 +60,7 @@ def of_ray() -> Inventory:
                 name=_name(entry),
                 total=_public(entry["Resources"]),
                 free=_public(free.get(entry["NodeID"], {})),
-                draining=bool(entry.get("IsDraining", False)),
+                draining=entry["NodeID"] in draining,
             ),
         )
         for entry in ray.nodes()

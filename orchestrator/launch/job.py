@@ -1,7 +1,6 @@
 """One training run on Ray: place the gang, watch it, stop it well.
 
-Ray Train v2's `TorchTrainer` owns the gang: placement, rendezvous, health, restart. It is driven from a
-thread, because on the main thread it would install a SIGINT handler that aborts the run; here the main
+Ray Train v2 owns the gang: placement, rendezvous, health, restart. It is driven from a thread, because on the main thread it would install a SIGINT handler that aborts the run; here the main
 thread keeps the signals (see `signals`), follows the files that workers write, and prints reasons.
 """
 
@@ -9,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import threading
@@ -21,7 +21,6 @@ from typing import Any, Protocol
 
 from orchestrator.errors import Interrupted, PlacementError
 from orchestrator.launch import inventory, session, worker
-from orchestrator.launch.follow import Follower
 from orchestrator.launch.machine import this_machine
 from orchestrator.launch.placement import Request, Verdict, can_place
 from orchestrator.launch.session import Session
@@ -36,6 +35,7 @@ from orchestrator.launch.signals import (
     Signalled,
 )
 from orchestrator.training.rundir import RunDir
+from orchestrator.training.views.follow import Follower
 
 GANG_FAILED = "gang_failed"  # the event that the observer in Ray Train's controller writes
 DIED = "the process died (killed, out of memory, or a crash)"
@@ -74,7 +74,7 @@ class TrainJob:
 class JobResult:
     """How it ended. `returned` is what rank 0's training function returned, if it did return."""
 
-    outcome: str  # finished | interrupted | failed
+    outcome: str  # finished | paused | interrupted | failed
     message: str
     exit_code: int
     attempts: int
@@ -90,7 +90,7 @@ class View(Protocol):
 
 
 Printer = Callable[[str], None]
-EXIT_CODES = {"finished": 0, "interrupted": 130, "failed": 4}
+EXIT_CODES = {"finished": 0, "paused": 0, "interrupted": 130, "failed": 4}
 
 
 def run(
@@ -98,13 +98,14 @@ def run(
     *,
     address: str | None = None,
     node: Mapping[str, float] | None = None,
+    runtime_env: Mapping[str, Any] | None = None,
     say: Printer = print,
     views: Callable[[Session], Sequence[View]] = lambda _: (),
 ) -> JobResult:
     """Train to the end, a stop or a failure.
 
-    `address`: a standing cluster; None starts a private Ray that declares the resources `node` (those of
-    this machine by default). `views` is called once Ray is up and gives what shall follow the run's files.
+    `address`: a standing cluster, to which `runtime_env` ships the code; None starts a private Ray that
+    declares the resources `node` (those of this machine by default). `views` is called once Ray is up and gives what shall follow the run's files.
     Raises PlacementError when the gang can never be placed, Interrupted when stopped before it started.
     """
     folder = RunDir(job.run_dir)
@@ -117,7 +118,11 @@ def run(
         _refuse_impossible(request, inventory.of_resources(declared))
     desk = Desk()
     with _signals(desk, say) as signals, _environment(TRAIN_ENVIRONMENT):
-        connect = session.attached(log, address=address) if address else session.private(log, resources=declared)
+        connect = (
+            session.attached(log, address=address, runtime_env=runtime_env)
+            if address
+            else session.private(log, resources=declared)
+        )
         with connect as ray_session:
             say(f"ray        dashboard {ray_session.dashboard}  metrics {ray_session.metrics}")
             _wait_for_room(request, say)
@@ -133,7 +138,7 @@ class _Watch:
         self.run_dir = RunDir(job.run_dir)
         self.first_attempt = worker.next_attempt(job.run_dir)
         self.attempt = self.first_attempt - 1
-        self.events = Follower(job.run_dir / "events.jsonl")
+        self.events = Follower(self.run_dir.events, from_end=True)
         self.failures = 0
         self.gang = _Gang(job)
         self.waiting_since = time.monotonic()
@@ -178,7 +183,7 @@ class _Watch:
                 self.say(f"gang       attempt {newest} is running")
 
     def _failures(self) -> None:
-        for record in map(json.loads, self.events.new()):
+        for record in self.events.new():
             if record["event"] != GANG_FAILED:
                 continue
             self.failures += 1
@@ -261,22 +266,23 @@ class _Gang(threading.Thread):
     def run(self) -> None:
         try:
             self.returned = self._trainer().fit().return_value
-        except BaseException as error:  # noqa: BLE001 carried to the main thread, which reports it
+        except BaseException as error:  # carried to the main thread, which reports it
+            logging.getLogger("ray").exception("the gang ended with an error")
             self.error = error
 
     def _trainer(self) -> Any:
         from ray import train
-        from ray.train.torch import TorchConfig, TorchTrainer
+        from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
+        from orchestrator.launch.backend import GangConfig
         from orchestrator.launch.observer import FailureObserver
 
         job = self.job
         v2: Any = train  # the annotations of `ray.train` still describe v1
-        trainer: Any = TorchTrainer
-        return trainer(
+        return DataParallelTrainer(
             worker.run_in_worker,
-            train_loop_config={"run_dir": str(job.run_dir), "function": job.function, "folder": os.getcwd()},
-            torch_config=TorchConfig(backend="nccl" if job.device == "cuda" else "gloo"),
+            train_loop_config={"run_dir": str(job.run_dir), "function": job.function, "folder": str(Path.cwd())},
+            backend_config=GangConfig(backend="nccl" if job.device == "cuda" else "gloo"),
             scaling_config=v2.ScalingConfig(
                 num_workers=job.world_size,
                 use_gpu=job.device == "cuda",
@@ -369,7 +375,7 @@ def _following(views: Sequence[View], say: Printer) -> Iterator[None]:
                 view.poll()
             view.poll()
             view.close()
-        except Exception as error:  # noqa: BLE001 a view may never end a run
+        except Exception as error:  # a view may never end a run
             say(f"view       {type(view).__name__} stopped: {error!r}; the run goes on")
 
     threads = [threading.Thread(target=follow, args=(view,), daemon=True) for view in views]

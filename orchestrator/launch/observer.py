@@ -13,10 +13,10 @@ from ray.train import UserCallback
 from orchestrator.launch.job import DIED, GANG_FAILED
 from orchestrator.training.rundir import RunDir
 
-DEATHS = ("The actor died", "The actor is dead", "Worker unexpectedly")
+DEATHS = ("The actor died unexpectedly", "Worker unexpectedly exits")
 
 
-class FailureObserver(UserCallback):  # type: ignore[misc]
+class FailureObserver(UserCallback):
     """Appends {"event": "gang_failed", "ranks": {rank: cause}} to the run's events."""
 
     def __init__(self, run: RunDir) -> None:
@@ -32,4 +32,5 @@ def explain(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if any(line.startswith(DEATHS) for line in lines):
         return DIED
-    return lines[-1] if lines else type(error).__name__
+    ends = [line for line in lines if not line.startswith(("^", "~"))]
+    return ends[-1] if ends else type(error).__name__

@@ -89,7 +89,7 @@ def wait_gone(processes: Iterable[Process], patience_s: float) -> set[Process]:
 
 
 def _all() -> list[int]:
-    return [int(name) for name in os.listdir(PROC) if name.isdigit()]
+    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
 
 
 def _stat(pid: int) -> _Stat | None:

@@ -24,6 +24,8 @@ from orchestrator.errors import CommandError
 from orchestrator.launch import processes
 
 LOOPBACK = "127.0.0.1"
+# Ray replaces 127.0.0.1 and "localhost" by an address reachable from outside, but no other loopback address.
+NODE_ADDRESS = "127.0.0.2"
 OBJECT_STORE = 200 * 2**20  # training moves nothing through it; Ray's default is 30 % of memory
 # A unix socket's path has at most 107 bytes, of which Ray's session folder takes about 65.
 LONGEST_TEMP = 40
@@ -69,7 +71,7 @@ def private(log: Path, *, resources: Mapping[str, float]) -> Iterator[Session]:
                     include_dashboard=True,
                     dashboard_host=LOOPBACK,
                     log_to_driver=False,
-                    _node_ip_address=LOOPBACK,
+                    _node_ip_address=NODE_ADDRESS,
                     _temp_dir=str(temp),
                     _metrics_export_port=metrics_port,
                     _system_config=dict(SYSTEM_CONFIG),
@@ -78,7 +80,7 @@ def private(log: Path, *, resources: Mapping[str, float]) -> Iterator[Session]:
             yield Session(
                 address=context.address_info["gcs_address"],
                 dashboard=f"http://{context.dashboard_url}",
-                metrics=f"http://{LOOPBACK}:{metrics_port}/metrics",
+                metrics=f"http://{NODE_ADDRESS}:{metrics_port}/metrics",
                 log=log,
                 private=True,
             )
@@ -92,14 +94,17 @@ def private(log: Path, *, resources: Mapping[str, float]) -> Iterator[Session]:
 
 
 @contextlib.contextmanager
-def attached(log: Path, *, address: str) -> Iterator[Session]:
-    """Connect to the standing cluster at `address` ("auto" inside a Ray job); leaves it running."""
+def attached(log: Path, *, address: str, runtime_env: Mapping[str, Any] | None = None) -> Iterator[Session]:
+    """Connect to the standing cluster at `address` ("auto" inside a Ray job); leaves it running.
+
+    `runtime_env` ships the code to the nodes; inside a Ray job the job has brought it.
+    """
     import ray
 
     with _quiet(log):
         try:
             with _swallow(log):
-                context: Any = ray.init(address=address, log_to_driver=False)
+                context: Any = ray.init(address=address, log_to_driver=False, runtime_env=dict(runtime_env or {}) or None)
         except ConnectionError as error:
             raise CommandError(
                 f"no Ray cluster answers at {address} ({error})\n  next: make up CLUSTER=…, or correct the "
@@ -126,6 +131,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of the loopback address."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
 def short_temp_folder() -> Path:
     """A new folder whose path leaves room for Ray's unix sockets."""
     base = tempfile.gettempdir()
@@ -144,7 +160,9 @@ def _metrics_address() -> str:
 @contextlib.contextmanager
 def _quiet(log: Path) -> Iterator[None]:
     """Send what Ray says to the log: its C++ side (descriptor 2) and the raylet's errors, which a thread of
-    Ray prints on the driver's stdout even with `log_to_driver=False`. Python's own stderr stays."""
+    Ray prints on the driver's stdout even with `log_to_driver=False`. Python's own stderr stays. And the
+    signals stay ours: `ray.init` would put its own SIGTERM handler, a plain exit, over the driver's."""
+    from ray._private import utils as ray_utils
     from ray._private import worker as ray_worker
 
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +171,7 @@ def _quiet(log: Path) -> Iterator[None]:
         with log.open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in data["lines"])
 
-    python_stderr, ray_prints = sys.stderr, ray_worker.print_to_stdstream
+    python_stderr, ray_prints, ray_handles = sys.stderr, ray_worker.print_to_stdstream, ray_utils.set_sigterm_handler
     terminal = os.dup(2)
     python_stderr.flush()
     if _is_descriptor_2(python_stderr):
@@ -161,10 +179,12 @@ def _quiet(log: Path) -> Iterator[None]:
     with log.open("ab") as file:
         os.dup2(file.fileno(), 2)
     ray_worker.print_to_stdstream = to_log
+    ray_utils.set_sigterm_handler = lambda handler: None
     try:
         yield
     finally:
         ray_worker.print_to_stdstream = ray_prints
+        ray_utils.set_sigterm_handler = ray_handles
         sys.stderr.flush()
         sys.stderr = python_stderr
         os.dup2(terminal, 2)

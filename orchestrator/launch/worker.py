@@ -25,7 +25,8 @@ def run_in_worker(config: dict[str, str]) -> dict[str, Any]:
     from ray.train.collective import broadcast_from_rank_zero
 
     run_dir = Path(config["run_dir"])
-    rank = ray.train.get_context().get_world_rank()
+    context = ray.train.get_context()
+    rank = context.get_world_rank()
     attempt = broadcast_from_rank_zero(next_attempt(run_dir) if rank == 0 else None)
     logs = attempt_folder(run_dir, attempt)
     logs.mkdir(parents=True, exist_ok=True)
@@ -33,7 +34,7 @@ def run_in_worker(config: dict[str, str]) -> dict[str, Any]:
     if Path(config["folder"]).is_dir():
         os.chdir(config["folder"])
     try:
-        result = load(config["function"])(str(run_dir))
+        result = load(config["function"])(str(run_dir), local_rank=context.get_local_rank())
     except OrchestratorError as error:
         _write_fatal(logs / FATAL, rank, error)
         raise
@@ -70,9 +71,9 @@ def redirect_output(path: Path) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
 
 
-def load(function: str) -> Callable[[str], dict[str, Any]]:
+def load(function: str) -> Callable[..., dict[str, Any]]:
     module, name = function.split(":")
-    loaded: Callable[[str], dict[str, Any]] = getattr(importlib.import_module(module), name)
+    loaded: Callable[..., dict[str, Any]] = getattr(importlib.import_module(module), name)
     return loaded
 
 
