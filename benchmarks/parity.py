@@ -3,7 +3,11 @@
 A lost micro-batch, a norm counted twice or a mis-scaled gradient does not crash; it trains something
 slightly else, and nobody notices for weeks. So: 20 steps in fp32 of a small Llama on real text, by
 DeepSpeed at every ZeRO stage, with and without offload, on 1, 2 and 4 workers, against the reference
-engine. The largest difference in loss must be at most 1e-5 for each; exit code 1 if one is not.
+engine. Each must stay within two limits over all steps; exit code 1 if one does not:
+
+    loss            1e-5, absolute: the promise
+    gradient norm   1e-3, relative: Adam and clipping forgive a gradient of the wrong scale, and the loss
+                    then shows nothing; rounding was measured at up to 1e-4
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +23,8 @@ from orchestrator.planning import Plan
 from tests.distributed import run_distributed
 from tests.plans import tiny_plan
 
-LIMIT = 1e-5
+LOSS_LIMIT = 1e-5
+GRAD_NORM_LIMIT = 1e-3
 STEPS = 20
 SIZES = {"layers": 4, "hidden_size": 96, "heads": 6, "kv_heads": 6, "ffn_size": 256, "max_positions": 64}
 
@@ -79,7 +85,7 @@ class Difference:
 
     @property
     def passes(self) -> bool:
-        return self.loss <= LIMIT
+        return self.loss <= LOSS_LIMIT and self.grad_norm <= GRAD_NORM_LIMIT
 
 
 def token_rows(first: int, count: int, length: int) -> Any:
@@ -99,8 +105,12 @@ def micro_batches(plan: Plan, objective: Any, step: int, rank: int) -> list[Any]
     return [objective.collate(part) for part in rows.split(plan.micro_batch)]
 
 
-def train(case: Case, steps: int, sections: dict[str, Any], lose_micro_batch: bool = False) -> Curve:
-    """Trains on this rank of a gang; `lose_micro_batch` breaks it on purpose, to test the test."""
+Sabotage = Callable[[Any, list[Any]], list[Any]]
+"""(engine, micro-batches) -> micro-batches, called before each step: breaks it on purpose, to test the test."""
+
+
+def train(case: Case, steps: int, sections: dict[str, Any], sabotage: Sabotage | None = None) -> Curve:
+    """Trains on this rank of a gang."""
     from torch import distributed
 
     from orchestrator.engines import make_engine
@@ -112,8 +122,8 @@ def train(case: Case, steps: int, sections: dict[str, Any], lose_micro_batch: bo
     reports = []
     for step in range(1, steps + 1):
         batches = micro_batches(plan, engine.objective, step, distributed.get_rank())
-        if lose_micro_batch:
-            batches.pop()
+        if sabotage:
+            batches = sabotage(engine, batches)
         reports.append(engine.train_step(batches, lr=plan.schedule.lr(step)))
     engine.close()
     return Curve(
@@ -123,10 +133,10 @@ def train(case: Case, steps: int, sections: dict[str, Any], lose_micro_batch: bo
 
 
 def curve_of(
-    case: Case, *, steps: int = STEPS, lose_micro_batch: bool = False, **sections: dict[str, Any]
+    case: Case, *, steps: int = STEPS, sabotage: Sabotage | None = None, **sections: dict[str, Any]
 ) -> Curve:
     """Runs a case on its own gang of processes."""
-    return run_distributed(train, case.workers, case, steps, sections, lose_micro_batch)[0]
+    return run_distributed(train, case.workers, case, steps, sections, sabotage)[0]
 
 
 def compare(left: Curve, right: Curve) -> Difference:
@@ -141,7 +151,7 @@ def compare(left: Curve, right: Curve) -> Difference:
 def main() -> int:
     expected = curve_of(REFERENCE, model=SIZES)
     print(f"{STEPS} steps, fp32, batch of 8 sequences of 32 bytes. The reference engine's loss goes from")
-    print(f"{expected.losses[0]:.6f} to {expected.losses[-1]:.6f}; differences of up to {LIMIT:g} pass.\n")
+    print(f"{expected.losses[0]:.6f} to {expected.losses[-1]:.6f}; differences of up to {LOSS_LIMIT:g} pass.\n")
     print(f"{'layout':<40} {'workers':>7} {'max |loss diff|':>16} {'max grad norm diff':>19}")
     failed = 0
     for case in CASES:

@@ -86,4 +86,8 @@ class Engine(Protocol):
         """Makes the engine consistent after every box and scalar of `state()` was filled. Collective."""
 
     def close(self) -> None:
-        """Releases what `build` made. Collective; a process group that was there before stays."""
+        """Releases what `build` made; waits for nobody, so that a failing rank can call it.
+
+        A process group that was there before stays. Whoever made it should, in this order: close the
+        engine, pass a barrier, destroy the group (else ZeRO-3 on CPU aborts when the interpreter exits).
+        """

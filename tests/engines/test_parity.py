@@ -1,6 +1,6 @@
 """DeepSpeed at every stage trains the reference's model; `make parity` does the same for longer.
 
-Tolerances are those of the project's promise: 1e-5 on the loss of every step, in fp32.
+Tolerances are those of that command: 1e-5 on the loss and 1e-3 on the gradient norm of every step.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.parity import CASES, LIMIT, REFERENCE, Case, Curve, compare, curve_of
+from benchmarks.parity import CASES, REFERENCE, Case, Curve, Sabotage, compare, curve_of
 
 STEPS = 4
 _REFERENCES: dict[str, Curve] = {}
@@ -24,8 +24,7 @@ def reference(**sections: dict[str, Any]) -> Curve:
 
 def assert_parity(case: Case, **sections: dict[str, Any]) -> None:
     difference = compare(curve_of(case, steps=STEPS, **sections), reference(**sections))
-    assert difference.loss <= LIMIT
-    assert difference.grad_norm <= 1e-4
+    assert difference.passes, difference
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case} x{case.workers}")
@@ -39,9 +38,21 @@ def test_the_reference_learns_something_to_compare() -> None:
     assert losses[-1] < losses[0] - 0.3
 
 
-@pytest.mark.parametrize("zero", [0, 2])
-def test_a_lost_micro_batch_is_seen(zero: int) -> None:
-    broken = curve_of(Case(workers=2, zero=zero), steps=STEPS, lose_micro_batch=True)
+def lose_one(engine: Any, batches: list[Any]) -> list[Any]:
+    return batches[:-1]
+
+
+def sum_gradients(engine: Any, batches: list[Any]) -> list[Any]:
+    """Micro-batches are summed where they should be averaged; Adam forgives it, so the loss does not tell."""
+    backward = type(engine._engine).backward
+    engine._engine.backward = lambda loss, **options: backward(engine._engine, loss * len(batches), **options)
+    return batches
+
+
+@pytest.mark.parametrize("sabotage", [lose_one, sum_gradients])
+@pytest.mark.parametrize("zero", [0, 1, 2, 3])
+def test_a_broken_engine_is_seen(zero: int, sabotage: Sabotage) -> None:
+    broken = curve_of(Case(workers=2, zero=zero, micro_batch=2), steps=STEPS, sabotage=sabotage)
     assert not compare(broken, reference()).passes
 
 
@@ -52,8 +63,7 @@ def test_accumulation_may_change_from_step_to_step(zero: int) -> None:
     case = Case(workers=2, zero=zero, offload="optimizer" if zero == 2 else "none")
     expected = curve_of(Case(engine="reference", micro_batch=1), steps=STEPS, training=ramp)
     difference = compare(curve_of(case, steps=STEPS, training=ramp), expected)
-    assert difference.loss <= LIMIT
-    assert difference.grad_norm <= 1e-4
+    assert difference.passes, difference
 
 
 @pytest.mark.parametrize("case", [Case(workers=2, zero=2, micro_batch=2), Case(workers=2, zero=3, micro_batch=2)], ids=str)

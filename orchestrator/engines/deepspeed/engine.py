@@ -127,7 +127,6 @@ class DeepSpeedEngine:
     def close(self) -> None:
         self._engine.destroy()
         del self._engine, self._optimizer, self._masters
-        distributed.barrier()
         if self._made_process_group:
             runtime.leave_process_group()
 

@@ -88,9 +88,8 @@ def join_process_group(device: Device, world_size: int) -> bool:
 
 
 def leave_process_group() -> None:
-    """Destroys the default process group and what DeepSpeed remembers of it."""
+    """Destroys the process group of one rank made here, and what DeepSpeed remembers of it."""
     import deepspeed.comm
 
-    distributed.barrier()
     deepspeed.comm.destroy_process_group()
     deepspeed.comm.comm.cdb = None
