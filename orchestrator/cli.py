@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import CommandError, OrchestratorError
+from orchestrator.registry import nearest
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_SPEC = "model_specs/llama/nano.yaml"
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def check(options: argparse.Namespace) -> None:
     """Validates a run page and stops: everything that does not depend on the hardware."""
-    from orchestrator.errors import PlanError
+    from orchestrator.errors import PageError
     from orchestrator.planning.data import mixture_of
     from orchestrator.planning.rules import check_page
     from orchestrator.spec import load_run
@@ -49,7 +51,7 @@ def check(options: argparse.Namespace) -> None:
     loaded = load_run(options.spec, options.set)
     try:
         check_page(loaded.spec)
-    except PlanError as error:
+    except PageError as error:
         raise placed(error, loaded.page) from None
     mixture_of(loaded)
     architecture = loaded.spec.model.architecture()
@@ -234,7 +236,10 @@ class _Parser(argparse.ArgumentParser):
     """argparse with this project's way of saying what is wrong."""
 
     def error(self, message: str) -> Any:
-        raise CommandError(f"{message}\n  help: {self.prog} --help")
+        wrong = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        guess = nearest(wrong[1], re.findall(r"[\w-]+", wrong[2])) if wrong else None
+        hint = f"; did you mean {guess!r}?" if guess else ""
+        raise CommandError(f"{message}{hint}\n  help: {self.prog} --help")
 
 
 if __name__ == "__main__":

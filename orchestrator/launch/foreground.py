@@ -15,7 +15,7 @@ from rich.console import Console
 
 from data_pipeline.prepare import find_prepared, prepare
 from data_pipeline.prepared import Prepared
-from orchestrator.errors import PlanError
+from orchestrator.errors import PageError, PlanError
 from orchestrator.launch.ground import ground
 from orchestrator.launch.inventory import DEVICE, node_resources
 from orchestrator.launch.job import JobResult, TrainJob
@@ -89,7 +89,7 @@ def plan_for(loaded: LoadedRun, grounded: ClusterSpec, hardware: LoadedCluster) 
     """make_plan, its complaints given file and line."""
     try:
         return make_plan(loaded.spec, grounded)
-    except PlanError as error:
+    except (PageError, PlanError) as error:
         raise placed(error, loaded.page, hardware.page) from None
 
 

@@ -35,7 +35,9 @@ def parse_overrides(text: str | Sequence[str]) -> tuple[Override, ...]:
     try:
         words = shlex.split(text) if isinstance(text, str) else [word for part in text for word in shlex.split(part)]
     except ValueError as error:
-        raise PageError([Problem(file="SET", message=f"{text!r}: {error}", fix="close the quotation")]) from None
+        said = text if isinstance(text, str) else " ".join(text)
+        message = f"a quote that is not closed ({str(error).lower()})"
+        raise PageError([Problem(file=f"SET {said}", message=message, fix="close the quote")]) from None
     return tuple(_parse_one(word) for word in words)
 
 
@@ -50,6 +52,9 @@ def _parse_one(word: str) -> Override:
         raise PageError([Problem(file=f"SET {word}", path=name, message="there is no value after the `=`", fix=fix)])
     if value[0] not in "[{":
         return Override(path, scalar(value), word)
+    if value[-1] != {"[": "]", "{": "}"}[value[0]]:
+        fix = "close the bracket; a value with spaces needs quotes of its own: SET=\"'a.b={c: 1, d: 2}'\""
+        raise PageError([Problem(file=f"SET {word}", path=name, message="the value stops inside a bracket", fix=fix)])
     try:
         return Override(path, parse_page(f"value: {value}", "").data["value"], word)
     except PageError as error:

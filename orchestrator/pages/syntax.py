@@ -17,10 +17,15 @@ _PLAIN: tuple[tuple[str, str, str], ...] = (
     ("expected ',' or '}'", "a `{` that is not closed, or a missing comma", "close it with `}`, or put a comma between the entries"),
     ("expected ',' or ']'", "a `[` that is not closed, or a missing comma", "close it with `]`, or put a comma between the entries"),
     ("expected <block end>", "a line that belongs to no section", "indent it like the other lines of its section"),
+    ("expected '<document start>'", "more text after the end of the page's section", "a page is one section of `key: value` lines"),
     ("unexpected end of stream", "a quote that is not closed", "close the quote"),
     ("document separator", "a quote that is not closed", "close the quote"),
     ("found undefined alias", "a word that begins with `*`, which YAML reads as a reference", "put the value in quotes"),
 )  # fmt: skip
+
+
+_BEGUN_EARLIER = ("a `", "a quote", "a line that is no")
+"""Findings whose cause stands where the reading of the broken part began, not where it failed."""
 
 
 def syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem:
@@ -34,7 +39,6 @@ def syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem
     fix = known[1] or "check indentation, quotes and brackets on this line and the one above"
     if line <= len(lines) and "\t" in lines[line - 1]:
         message, fix = "is not YAML: a tab", "indent with spaces; YAML does not allow tabs"
-    elif begun and at and begun.line < at.line and known[0].startswith(("a `", "a quote")):
-        message += f", from line {begun.line + 1} on"
+    elif begun and known[0].startswith(_BEGUN_EARLIER):
         line, column = begun.line + 1, begun.column + 1
     return Problem(file=file, line=line, column=column, message=message, fix=fix)

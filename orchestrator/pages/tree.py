@@ -56,10 +56,15 @@ class Page:
     values: dict[Path_, Place] = field(default_factory=dict)
 
     def place(self, path: Path_) -> Place:
-        """The place of the value at `path`, or of the nearest section around it that was said."""
+        """The place of the value at `path`, or of the nearest section around it that was said.
+
+        A section whose lines follow its key stands where the key is.
+        """
         while path and path not in self.values:
             path = path[:-1]
-        return self.values.get(path, Place(self.file, 1, 1))
+        value = self.values.get(path, Place(self.file, 1, 1))
+        key = self.keys.get(path, value)
+        return key if key.line < value.line else value
 
 
 def read_page_tree(path: str | Path) -> Page:
@@ -106,8 +111,10 @@ def parse_page(text: str, file: str) -> Page:
         message = "the page is empty"
         raise PageError([Problem(file=file, line=1, column=1, message=message, fix="start from a page that ships")])
     if len(documents) > 1:
-        message, fix = "a page is one document; a second one starts here", "remove the line `---` between them"
-        raise PageError([_problem(documents[1], file, (), message, fix)])
+        message, fix = "a page is one document; a second one starts here", "remove the line `---`, or what follows it"
+        line = documents[1].start_mark.line
+        marks = [number for number, words in enumerate(text.splitlines()[: line + 1], start=1) if words.startswith("---")]
+        raise PageError([Problem(file=file, line=marks[-1], column=1, message=message, fix=fix)])
     reader = _Reader(file)
     root = documents[0]
     if not isinstance(root, yaml.MappingNode):
@@ -152,8 +159,12 @@ class _Reader:
     def value(self, node: yaml.Node, path: Path_) -> Any:
         self.values[path] = _place(node, self.file)
         if id(node) in self._seen:
+            place = self.values[path] = self.keys[path]
             message = "refers to another part of the page (a YAML alias)"
-            self._report(node, path, message, "write the value out: a page says each thing where it stands")
+            fix = "write the value out: a page says each thing where it stands"
+            self.problems.append(
+                Problem(file=self.file, line=place.line, column=place.column, path=dotted(path), message=message, fix=fix)
+            )
             return None
         self._seen.add(id(node))
         if node.tag:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.errors import PlanError, Problem
-from orchestrator.registry import unknown
+from orchestrator.registry import nearest, unknown
 from orchestrator.spec.cluster import ClusterSpec
 
 GB = 10**9
@@ -64,11 +64,11 @@ def device_of(cluster: ClusterSpec) -> Device:
         )  # fmt: skip
     known = _TABLE.get(name)
     if known is None and not (node.memory and peak):
-        problem = Problem(
-            path="node.accelerator",
-            message=unknown("accelerator", name, (*_TABLE, "cpu", "local")),
-            fix="choose one of them, or describe yours: add `memory: 80GB` and `peak_tflops: {bf16: 300}` under node",
-        )
+        names = (*_TABLE, "cpu", "local")
+        guess = nearest(name, names)
+        fix = f"write `{guess}`" if guess else "choose one of them"
+        own = "or describe yours: add `memory: 80GB` and `peak_tflops: {bf16: 300}` under node"
+        problem = Problem(path="node.accelerator", message=unknown("accelerator", name, names), fix=f"{fix}, {own}")
         raise PlanError([problem])
     if known is None:
         assert node.memory is not None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.architecture.stack import Architecture
-from orchestrator.errors import PlanError, Problem
+from orchestrator.errors import PageError, PlanError, Problem
 from orchestrator.planning.batch import BatchPlan, segments_of
 from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.devices import Device
@@ -37,7 +37,7 @@ Rule = Callable[[Case], Problem | None]
 
 
 def check(case: Case) -> None:
-    """Raises PlanError with every rule that the case breaks."""
+    """Raises PageError when the page contradicts itself, else PlanError with every rule that the case breaks."""
     check_page(case.spec)
     complaints = [complaint for rule in RULES if (complaint := rule(case))]
     if complaints:
@@ -45,11 +45,11 @@ def check(case: Case) -> None:
 
 
 def check_page(spec: RunSpec[Any]) -> None:
-    """Raises PlanError with every rule broken that looks at nothing but the page."""
+    """Raises PageError with every rule broken that looks at nothing but the page."""
     architecture = spec.model.architecture()
     complaints = [complaint for rule in PAGE_RULES if (complaint := rule(spec, architecture))]
     if complaints:
-        raise PlanError(complaints)
+        raise PageError(complaints)
 
 
 def published_parameters(spec: RunSpec[Any], architecture: Architecture) -> Problem | None:
@@ -109,14 +109,15 @@ def batch_divides(case: Case) -> Problem | None:
     ramps = case.spec.training.batch.ramp_up is not None
     for segment in segments_of(case.spec.training.batch):
         if segment.sequences % share:
-            where = f"the ramp-up's batch of {segment.sequences} (from step {segment.first_step})" if ramps else f"the batch of {segment.sequences}"
+            where = f"the batch of {segment.sequences} sequences"
+            where += f" that the ramp-up takes from step {segment.first_step}" if ramps else ""
             below, above = segment.sequences // share * share, -(-segment.sequences // share) * share
             near = " or ".join(str(size) for size in (below, above) if size)
             legal = ", ".join(str(size) for size in _legal_micro_batches(case))
             micro = f"legal micro_batch with data {layout.data}: {legal}" if legal else f"or write data: {_divisor_below(case, layout.data)}"
             return Problem(
                 path="training.batch.ramp_up" if ramps else "training.batch.sequences",
-                message=f"{where} sequences is not a multiple of micro_batch {layout.micro_batch} x data {layout.data} = {share}",
+                message=f"{where} is not a multiple of micro_batch {layout.micro_batch} x data {layout.data} = {share}",
                 fix=f"nearest batches: {near}; {micro}",
             )
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from orchestrator.errors import PageError, PlanError, Problem, UnknownName
 from orchestrator.pages import (
@@ -20,6 +20,14 @@ from orchestrator.pages import (
 from orchestrator.registry import FAMILIES, nearest
 from orchestrator.spec.cluster import ClusterSpec
 from orchestrator.spec.run import RunSpec
+
+E = TypeVar("E", PageError, PlanError)
+_KEYS = {"run": {"model", "training"}, "cluster": {"nodes", "node"}, "mixture": {"sources", "tokenizer"}}
+_WHERE = {
+    "run": "pass it as SPEC (--spec)",
+    "cluster": "pass it as CLUSTER (--cluster)",
+    "mixture": "name it under `data: {mixture: ...}` of a run page",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +53,7 @@ class LoadedCluster:
 def load_run(path: str | Path, overrides: str | Sequence[str] = ()) -> LoadedRun:
     """Reads a run page and applies `overrides`. Raises PageError with every problem found."""
     said = read_page_tree(path)
+    _require_kind(said, "run")
     parsed = parse_overrides(overrides)
     page = apply_overrides(said, parsed, RunSpec[Section])
     page = apply_overrides(said, parsed, run_spec_type(page))
@@ -55,8 +64,17 @@ def load_run(path: str | Path, overrides: str | Sequence[str] = ()) -> LoadedRun
 def load_cluster(path: str | Path) -> LoadedCluster:
     """Reads a cluster page. Raises PageError with every problem found."""
     page = read_page_tree(path)
+    _require_kind(page, "cluster")
     spec = validate(page, ClusterSpec)
     return LoadedCluster(spec=spec, text=Path(path).read_text("utf-8-sig"), name=Path(path).stem, page=page)
+
+
+def _require_kind(page: Page, kind: str) -> None:
+    """Pages of the three kinds are easily swapped on a command line; then every key would be unknown."""
+    for other, keys in _KEYS.items():
+        if keys & page.data.keys() and not _KEYS[kind] & page.data.keys():
+            path = next(key for key in page.data if key in keys)
+            raise problem_at(page, path, f"this is a {other} page, and a {kind} page is wanted here", _WHERE[other])
 
 
 def run_spec_type(page: Page) -> type[RunSpec[Any]]:
@@ -67,7 +85,8 @@ def run_spec_type(page: Page) -> type[RunSpec[Any]]:
         if not isinstance(model, dict):
             fix = "write `model: {family: llama, ...}`" if "model" in page.data else "add `model: {family: llama, ...}`"
             raise problem_at(page, "model", f"is not a section that names its family; families: {families}", fix)
-        raise problem_at(page, "model.family", f"is missing or not a name; families: {families}", "write `family: llama`")
+        said = "is not a name" if "family" in model else "is missing"
+        raise problem_at(page, "model.family", f"{said}; families: {families}", "write `family: llama`")
     try:
         family = FAMILIES.get(model["family"])
     except UnknownName as error:
@@ -87,7 +106,7 @@ def problem_at(page: Page, path: str, message: str, fix: str) -> PageError:
     return PageError([_placed(Problem(path=path, message=message, fix=fix), page)])
 
 
-def placed(error: PlanError, run: Page, cluster: Page | None = None) -> PlanError:
+def placed(error: E, run: Page, cluster: Page | None = None) -> E:
     """The same error, each problem with the file and line of the key it speaks of, in the page that knows the key."""
     pages = dict.fromkeys(ClusterSpec.model_fields, cluster or run)
     return type(error)([_placed(problem, pages.get(problem.path.partition(".")[0], run)) for problem in error.problems])

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from orchestrator.pages import Count, Length, Section
-from orchestrator.registry import OBJECTIVES, unknown
+from orchestrator.registry import OBJECTIVES, nearest, unknown
 
 MOST_INCREMENTS = 10_000
 Sequences = Annotated[Count, Field(gt=0, le=2**32)]
@@ -140,14 +140,16 @@ class Training(Section):
     @classmethod
     def _objective_exists(cls, name: str) -> str:
         if name not in OBJECTIVES.names():
-            raise ValueError(unknown("objective", name, OBJECTIVES.names()))
+            valid = OBJECTIVES.names()
+            raise ValueError(f"{unknown('objective', name, valid)}; fix: write `{nearest(name, valid) or valid[0]}`")
         return name
 
     @model_validator(mode="after")
     def _one_length(self) -> Training:
         if (self.tokens is None) == (self.steps is None):
-            said = "neither" if self.tokens is None else "both"
-            raise ValueError(f"says {said} of `tokens` and `steps`; fix: say one of them")
+            if self.tokens is None:
+                raise ValueError("says neither `tokens` nor `steps`; fix: add how long to train, as `tokens: 1B` or `steps: 1000`")
+            raise ValueError("says both `tokens` and `steps`; fix: remove one of them")
         if self.schedule.min_lr > self.optimizer.lr:
             raise ValueError(
                 f"schedule.min_lr {self.schedule.min_lr:g} is above optimizer.lr {self.optimizer.lr:g};"
