@@ -19,6 +19,8 @@ PROMPT  ?=
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate
 INSTALLED   := .venv/installed
+# Without CLUSTER=..., these act on the cluster that is up, or on the one the run was started on.
+STANDING    := $(if $(filter-out file default undefined,$(origin CLUSTER)),--cluster '$(CLUSTER)')
 export PROMPT SET ACCEPT
 
 .DEFAULT_GOAL := help
@@ -58,28 +60,28 @@ data: $(INSTALLED) ## prepare (or show) the token shards of MIXTURE
 	@$(ORCHESTRATE) data --mixture '$(MIXTURE)' --data '$(DATA)'
 
 up: $(INSTALLED) ## start the Ray cluster of a cluster page
-	@$(ORCHESTRATE) up --cluster '$(CLUSTER)'
+	@$(ORCHESTRATE) up $(STANDING)
 
 down: $(INSTALLED) ## stop it
-	@$(ORCHESTRATE) down --cluster '$(CLUSTER)'
+	@$(ORCHESTRATE) down $(STANDING)
 
 submit: $(INSTALLED) ## submit the run as a Ray job; prints its id and the dashboard
-	@$(ORCHESTRATE) submit --spec '$(SPEC)' --cluster '$(CLUSTER)' --runs '$(RUNS)' --data '$(DATA)' $(if $(RUN),--run '$(RUN)') --set "$$SET"
+	@$(ORCHESTRATE) submit --spec '$(SPEC)' $(STANDING) --runs '$(RUNS)' --data '$(DATA)' $(if $(RUN),--run '$(RUN)') --set "$$SET"
 
 jobs: $(INSTALLED) ## the jobs of a cluster
-	@$(ORCHESTRATE) jobs --cluster '$(CLUSTER)'
+	@$(ORCHESTRATE) jobs $(STANDING)
 
 logs: $(INSTALLED) ## follow JOB
-	@$(ORCHESTRATE) logs --cluster '$(CLUSTER)' $(if $(JOB),--job '$(JOB)')
+	@$(ORCHESTRATE) logs $(STANDING) $(if $(JOB),--job '$(JOB)')
 
 stop: $(INSTALLED) ## stop JOB after a checkpoint
-	@$(ORCHESTRATE) stop --cluster '$(CLUSTER)' $(if $(JOB),--job '$(JOB)')
+	@$(ORCHESTRATE) stop $(STANDING) $(if $(JOB),--job '$(JOB)')
 
 dashboard: $(INSTALLED) ## the dashboard's address
-	@$(ORCHESTRATE) dashboard --cluster '$(CLUSTER)'
+	@$(ORCHESTRATE) dashboard $(STANDING)
 
 resume: $(INSTALLED) ## continue RUN, on whatever layout the hardware now gives
-	@$(ORCHESTRATE) resume --runs '$(RUNS)' --data '$(DATA)' $(if $(RUN),--run '$(RUN)') $(if $(filter command line,$(origin CLUSTER)),--cluster '$(CLUSTER)') $(if $(UNTIL),--until '$(UNTIL)') --set "$$SET" --accept "$$ACCEPT"
+	@$(ORCHESTRATE) resume --runs '$(RUNS)' --data '$(DATA)' $(if $(RUN),--run '$(RUN)') $(STANDING) $(if $(UNTIL),--until '$(UNTIL)') --set "$$SET" --accept "$$ACCEPT"
 
 export: $(INSTALLED) ## write RUN as a Hugging Face checkpoint to OUT
 	@$(ORCHESTRATE) export --runs '$(RUNS)' $(if $(RUN),--run '$(RUN)') $(if $(OUT),--out '$(OUT)')

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import CommandError, OrchestratorError
+from orchestrator.units import format_duration
 from orchestrator.registry import nearest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -136,6 +137,74 @@ def schema(options: argparse.Namespace) -> int:
     return 1 if stale and options.check else 0
 
 
+def up(options: argparse.Namespace) -> None:
+    """Starts the Ray cluster of a cluster page on this machine."""
+    from orchestrator.launch import cluster
+    from orchestrator.spec import load_cluster
+
+    page = load_cluster(options.cluster or DEFAULT_CLUSTER)
+    standing = cluster.up(page.spec, name=page.name)
+    print(f"dashboard  {standing.dashboard}")
+    for address in standing.metrics:
+        print(f"metrics    {address}")
+
+
+def down(options: argparse.Namespace) -> None:
+    """Stops it, and nothing else."""
+    from orchestrator.launch import cluster
+    from orchestrator.launch.remote import cluster_page
+    from orchestrator.spec import load_cluster
+
+    cluster.down(load_cluster(cluster_page(options.cluster, DEFAULT_CLUSTER)).name)
+
+
+def submit(options: argparse.Namespace) -> None:
+    """Submits a run as a Ray job to a cluster that is up."""
+    from orchestrator.launch.remote import cluster_page
+    from orchestrator.launch.remote import submit as send
+
+    page = cluster_page(options.cluster, DEFAULT_CLUSTER)
+    sent = send(options.spec, page, options.set, name=options.run, runs=options.runs, data=options.data, root=ROOT)
+    print(f"job        {sent.job}\nrun        {options.runs / sent.run}\ndashboard  {sent.dashboard}/#/jobs/{sent.job}")
+    print(f"next: make logs JOB={sent.job}   make stop JOB={sent.job}   make jobs")
+
+
+def jobs(options: argparse.Namespace) -> None:
+    """Lists the jobs of a cluster, the newest first."""
+    from orchestrator.launch.jobs import jobs as known
+
+    for job in known(_standing(options)):
+        seconds = (job.ended or time.time()) - job.started if job.started else 0.0
+        words = (job.status, format_duration(round(seconds)), job.metadata.get("spec", ""), job.metadata.get("plan", ""))
+        print(f"{job.id:<36} {words[0]:<10} {words[1]:<8} {words[2]}  {words[3]}")
+
+
+def logs(options: argparse.Namespace) -> None:
+    """Prints a job's output, following it to its end."""
+    from orchestrator.launch.jobs import logs as output
+    from orchestrator.launch.remote import chosen_job
+
+    standing = _standing(options)
+    for text in output(standing, chosen_job(standing, options.job, running=False), follow=not options.no_follow):
+        print(text, end="", flush=True)
+
+
+def stop(options: argparse.Namespace) -> None:
+    """Stops a job after it has saved a checkpoint."""
+    from orchestrator.launch.jobs import stop as end
+    from orchestrator.launch.remote import chosen_job
+
+    standing = _standing(options)
+    job = end(standing, chosen_job(standing, options.job, running=True))
+    print(f"continue with: make resume RUN={job.metadata.get('run', '...')}")
+
+
+def dashboard(options: argparse.Namespace) -> None:
+    """Prints the addresses of a cluster's dashboard and metrics."""
+    standing = _standing(options)
+    print(standing.dashboard, *standing.metrics, sep="\n")
+
+
 def export(options: argparse.Namespace) -> None:
     """Writes a run as a Hugging Face folder."""
     from orchestrator.training.create import find_run
@@ -158,6 +227,12 @@ def _places(options: argparse.Namespace) -> Any:
     from orchestrator.launch.foreground import Places
 
     return Places(runs=options.runs, data=options.data, address=options.address)
+
+
+def _standing(options: argparse.Namespace) -> Any:
+    from orchestrator.launch.remote import cluster_page, standing_cluster
+
+    return standing_cluster(cluster_page(options.cluster, DEFAULT_CLUSTER))
 
 
 def _console() -> Any:
@@ -184,6 +259,11 @@ def _parser() -> argparse.ArgumentParser:
     resuming.add_argument("--cluster", metavar="PAGE", help="another cluster page than the run was started on")
     resuming.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override values of the page")
     resuming.add_argument("--accept", default="", metavar="PATHS", help="changed convergence fields that are meant")
+    for name, act in (("up", up), ("down", down), ("jobs", jobs), ("dashboard", dashboard)):
+        verb(name, act, _standing_cluster)
+    verb("submit", submit, _spec, _standing_cluster, _run, _data)
+    verb("stop", stop, _standing_cluster, _job)
+    verb("logs", logs, _standing_cluster, _job).add_argument("--no-follow", action="store_true", help="only what there is")
     comparing = verb("diff", diff)
     comparing.add_argument("left", metavar="PAGE")
     comparing.add_argument("right", metavar="PAGE")
@@ -208,6 +288,16 @@ def _cluster(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cluster", default=DEFAULT_CLUSTER, metavar="PAGE", help=f"cluster page; default: {DEFAULT_CLUSTER}"
     )
+
+
+def _standing_cluster(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cluster", metavar="PAGE", help=f"cluster page; default: the only cluster that is up, else {DEFAULT_CLUSTER}"
+    )
+
+
+def _job(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--job", metavar="ID", help="the job; default: the newest, or the only one that runs")
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
