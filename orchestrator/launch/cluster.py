@@ -108,6 +108,14 @@ def find(cluster: ClusterSpec, *, name: str, states: Path = STATES) -> Standing:
     return standing
 
 
+def address_for(cluster: ClusterSpec, *, name: str, states: Path = STATES) -> str | None:
+    """Where a run in the foreground attaches: the page's own address, or this cluster if it is up; else None."""
+    if cluster.ray.address:
+        return cluster.ray.address
+    standing = _load(states / f"{name}.json")
+    return standing.address if standing and standing.alive else None
+
+
 def _declared(cluster: ClusterSpec, name: str) -> dict[str, float]:
     """Resources of one node. Only devices that this machine can stand for: CPU devices, or its own GPUs."""
     node, machine = cluster.node, this_machine()

@@ -11,6 +11,7 @@ cluster's own nodes share is the folder of runs, where checkpoints lie.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shlex
 import time
@@ -21,6 +22,7 @@ from typing import Any
 
 from orchestrator.errors import CommandError
 from orchestrator.launch.cluster import STOP_WAIT_S, Standing
+from orchestrator.launch.session import use_token
 from orchestrator.registry import unknown
 
 Printer = Callable[[str], None]
@@ -58,8 +60,9 @@ def submit(
     metadata: Mapping[str, str],
     root: Path,
     environment: Mapping[str, str] | None = None,
+    module: str = "orchestrator.cli",
 ) -> str:
-    """Start `python -m orchestrator.cli ARGUMENTS` as a job on `standing`; returns its id.
+    """Start `python -m MODULE ARGUMENTS` as a job on `standing`; returns its id.
 
     `root`: the project's folder, which becomes the job's working directory (paths in `arguments` are
     relative to it, or absolute and valid on the cluster). `metadata`: what the dashboard shows.
@@ -67,7 +70,7 @@ def submit(
     with _client(standing) as client:
         return str(
             client.submit_job(
-                entrypoint=shlex.join(["python", "-m", "orchestrator.cli", *arguments]),
+                entrypoint=shlex.join(["python", "-m", module, *arguments]),
                 submission_id=_free_id(run, [job.id for job in _all(client)]),
                 runtime_env=code_of(root, environment=environment),
                 metadata={"run": run, **metadata},
@@ -139,11 +142,12 @@ def stop(standing: Standing, job: str, *, say: Printer = print, patience_s: floa
 def _client(standing: Standing) -> Iterator[Any]:
     """A client of the cluster's dashboard. RAY_ADDRESS would override the address that we know."""
     hidden = {name: os.environ.pop(name) for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS") if name in os.environ}
-    before = os.environ.get("RAY_AUTH_MODE")
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         from ray.job_submission import JobSubmissionClient
 
+        for handler in logging.getLogger("ray").handlers:
+            handler.setLevel(logging.ERROR)
+        use_token()
         try:
             yield JobSubmissionClient(standing.dashboard)
         except ConnectionError as error:
@@ -153,8 +157,6 @@ def _client(standing: Standing) -> Iterator[Any]:
             ) from error
     finally:
         os.environ.update(hidden)
-        if before is None:
-            os.environ.pop("RAY_AUTH_MODE", None)
 
 
 def _all(client: Any) -> list[Job]:

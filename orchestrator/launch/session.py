@@ -104,6 +104,7 @@ def attached(log: Path, *, address: str, runtime_env: Mapping[str, Any] | None =
     with _quiet(log):
         try:
             with _swallow(log):
+                use_token()
                 context: Any = ray.init(address=address, log_to_driver=False, runtime_env=dict(runtime_env or {}) or None)
         except ConnectionError as error:
             raise CommandError(
@@ -122,6 +123,13 @@ def attached(log: Path, *, address: str, runtime_env: Mapping[str, Any] | None =
         finally:
             with _swallow(log):
                 ray.shutdown()
+
+
+def use_token() -> None:
+    """Show this user's token to the cluster, as Ray itself does only for a cluster it has found by itself."""
+    from ray._private.authentication import authentication_token_setup as tokens
+
+    tokens.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
 
 
 def free_port() -> int:
