@@ -16,11 +16,13 @@ from rich.console import Console
 from data_pipeline.prepare import find_prepared, prepare
 from data_pipeline.prepared import Prepared
 from orchestrator.errors import PageError, PlanError
+from orchestrator.launch.gauges import GaugesView
 from orchestrator.launch.ground import ground
 from orchestrator.launch.inventory import DEVICE, node_resources
 from orchestrator.launch.job import JobResult, TrainJob
 from orchestrator.launch.job import run as run_job
 from orchestrator.launch.machine import this_machine
+from orchestrator.launch.output import WorkerOutput
 from orchestrator.planning import Plan, make_plan
 from orchestrator.planning.data import mixture_of
 from orchestrator.planning.render import render
@@ -113,8 +115,6 @@ def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Pr
 
 
 def _launch(run: RunDir, plan: Plan, grounded: ClusterSpec, places: Places, console: Console) -> int:
-    from orchestrator.launch.gauges import GaugesView
-
     write_hardware(run, grounded)
     run.event("submitted", world_size=plan.world_size, device=plan.device_spec.name)
     tracking = plan.spec.tracking.wandb
@@ -125,6 +125,7 @@ def _launch(run: RunDir, plan: Plan, grounded: ClusterSpec, places: Places, cons
         say=lambda text: _show(console, text),
         views=lambda _: [
             ProgressView(run, plan.total_steps, console),
+            WorkerOutput(run.path, lambda text: _show(console, text)),
             GaugesView(run.path),
             *([WandbView(run)] if tracking else []),
         ],

@@ -1,9 +1,9 @@
 """The worker without Ray, for debugging on a bare machine:
 
-torchrun --nproc-per-node 2 -m orchestrator.training RUNS/RUN
+    torchrun --nproc-per-node 2 -m orchestrator.training RUNS/RUN
 
-The run's folder must exist: `orchestrate prepare-run` or an earlier `orchestrate train` makes it. SIGTERM
-asks for a checkpoint and a stop after the current step.
+The run's folder must exist: `orchestrate train --until 1` makes one anywhere. One thread per rank unless
+OMP_NUM_THREADS says otherwise. SIGTERM asks for a checkpoint and a stop after the current step.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from torch import distributed
 
@@ -22,8 +23,6 @@ from orchestrator.training.worker import train
 
 def main(arguments: list[str]) -> int:
     """Trains the run folder named by the first argument on torchrun's ranks; returns the exit code."""
-    from pathlib import Path
-
     asked = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
     run = RunDir(Path(arguments[0]))
@@ -34,6 +33,8 @@ def main(arguments: list[str]) -> int:
     if result["message"]:
         print(result["message"], file=sys.stderr)
     if distributed.is_initialized():
+        if result["exit_code"] in (0, 130):
+            distributed.barrier()
         distributed.destroy_process_group()
     return int(result["exit_code"])
 

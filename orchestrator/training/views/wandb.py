@@ -126,7 +126,7 @@ def _mode(said: str) -> str:
         return os.environ["WANDB_MODE"]
     import wandb
 
-    return "online" if wandb.api.api_key else "offline"
+    return "online" if wandb.login(prompt=False) else "offline"
 
 
 def _closed(seconds: float) -> bool:
