@@ -1,0 +1,112 @@
+"""LLaMA as data. Oracles: the published parameter counts, and `transformers`' own module on the meta device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from orchestrator.architecture.families.llama import Llama
+from orchestrator.architecture.stack import Architecture
+from orchestrator.registry import FAMILIES
+from orchestrator.spec import load_run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Touvron et al. 2023, table 2, in the exact counts of the released weights.
+PUBLISHED = {"7b": 6_738_415_616, "13b": 13_015_864_320, "33b": 32_528_943_616, "65b": 65_285_660_672}
+
+SMALL: dict[str, Any] = {
+    "family": "llama", "layers": 3, "hidden_size": 48, "heads": 6, "ffn_size": 112, "vocab_size": 250, "max_positions": 64,
+}  # fmt: skip
+VARIANTS = {
+    "as LLaMA": {},
+    "grouped queries": {"kv_heads": 2},
+    "one key head": {"kv_heads": 1},
+    "tied": {"tie_embeddings": True},
+    "grouped and tied": {"kv_heads": 3, "tie_embeddings": True},
+    "one layer": {"layers": 1},
+}
+
+
+def shipped(name: str) -> Architecture:
+    return load_run(ROOT / f"model_specs/llama/{name}.yaml").spec.model.architecture()
+
+
+def huggingface(architecture: Architecture) -> Any:
+    """The module that the architecture names, without memory for its weights."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    said = architecture.huggingface
+    config = getattr(transformers, said.config_class)(**said.config)
+    with torch.device("meta"):
+        return getattr(transformers, said.model_class)(config)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_size_has_the_published_count(name: str) -> None:
+    assert shipped(name).parameters == PUBLISHED[name]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_count_is_that_of_the_module(variant: str) -> None:
+    architecture = Llama(**{**SMALL, **VARIANTS[variant]}).architecture()
+    assert architecture.parameters == sum(weight.numel() for weight in huggingface(architecture).parameters())
+
+
+def test_7b_is_the_module_of_that_name() -> None:
+    architecture = shipped("7b")
+    module = huggingface(architecture)
+    assert architecture.parameters == sum(weight.numel() for weight in module.parameters()) == PUBLISHED["7b"]
+    assert module.config.rms_norm_eps == 1e-6
+    assert module.model.layers[0].self_attn.q_proj.bias is None
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_flops_are_a_little_above_six_per_parameter(name: str) -> None:
+    """6N is the usual estimate; attention scores over 2048 positions add to it, the look-up takes from it."""
+    architecture = shipped(name)
+    ratio = architecture.flops_per_token(2048) / (6 * architecture.parameters)
+    assert 1.0 < ratio < 1.16
+
+
+def test_flops_are_palms_formula() -> None:
+    """Chowdhery et al. 2022, appendix B: 6N + 12 L H Q T, N without the embedding's look-up."""
+    architecture = shipped("7b")
+    matrices = PUBLISHED["7b"] - 32_000 * 4096 - (2 * 32 + 1) * 4096
+    assert architecture.matmul_parameters == matrices
+    assert architecture.flops_per_token(2048) == 6 * matrices + 12 * 32 * 4096 * 2048
+
+
+def test_a_tied_head_costs_flops_and_no_parameters() -> None:
+    tied, untied = (Llama(**SMALL, tie_embeddings=tie).architecture() for tie in (True, False))
+    assert untied.parameters - tied.parameters == 250 * 48
+    assert tied.flops_per_token(64) == untied.flops_per_token(64)
+
+
+def test_the_numbers_reach_the_configuration() -> None:
+    said = Llama(**SMALL, kv_heads=2, norm_eps=1e-5, rope_theta=5e5, initial_std=0.01, tie_embeddings=True)
+    config = huggingface(said.architecture()).config
+    found = (config.num_key_value_heads, config.rms_norm_eps, config.initializer_range, config.tie_word_embeddings)
+    assert found == (2, 1e-5, 0.01, True)
+    assert config.rope_parameters["rope_theta"] == 5e5
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"heads": 5}, "hidden_size 48 is not a multiple of heads 5; fix: write heads: 4"),
+        ({"heads": 16}, "heads of odd width 3"),
+        ({"kv_heads": 4}, "heads 6 is not a multiple of kv_heads 4; fix: write kv_heads: 3"),
+        ({"layers": 0}, "greater than 0"),
+    ],
+)
+def test_impossible_sizes_are_refused(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Llama(**{**SMALL, **change})
+
+
+def test_the_family_is_found_by_the_name_of_its_file() -> None:
+    assert FAMILIES.get("llama") is Llama

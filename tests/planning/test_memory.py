@@ -1,0 +1,56 @@
+"""Bytes per rank. Oracle: the ZeRO paper's table of model states (Rajbhandari et al. 2020, figure 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.architecture.families.llama import Llama
+from orchestrator.planning.memory import Memory, estimate_memory
+
+MODEL = Llama(family="llama", layers=32, hidden_size=4096, heads=32, ffn_size=11008, vocab_size=32_000).architecture()
+PSI = MODEL.parameters
+
+
+def memory(**said: Any) -> Memory:
+    base: dict[str, Any] = {
+        "engine": "deepspeed", "device": "cuda", "precision": "bf16", "optimizer": "adamw", "zero": 0, "offload": "none",
+        "data": 64, "micro_batch": 1, "sequence_length": 2048, "recompute": "none",
+    }  # fmt: skip
+    return estimate_memory(MODEL, **{**base, **said})
+
+
+@pytest.mark.parametrize(
+    ("zero", "bytes_per_parameter"), [(0, 2 + 2 + 12), (1, 2 + 2 + 12 / 64), (2, 2 + (2 + 12) / 64), (3, (2 + 2 + 12) / 64)]
+)
+def test_model_states_are_those_of_the_zero_paper(zero: int, bytes_per_parameter: float) -> None:
+    told = memory(zero=zero)
+    assert told.weights + told.gradients + told.optimizer == pytest.approx(PSI * bytes_per_parameter, rel=1e-6)
+
+
+def test_offload_moves_and_does_not_lose() -> None:
+    kept, moved = memory(zero=3), memory(zero=3, offload="parameters")
+    assert moved.host == kept.weights + kept.optimizer
+    assert moved.total == kept.total - moved.host
+
+
+def test_recomputation_saves_activations_and_nothing_else() -> None:
+    kept, recomputed = memory(), memory(recompute="full")
+    assert recomputed.activations < kept.activations / 10
+    assert recomputed.total - recomputed.activations == kept.total - kept.activations
+
+
+@pytest.mark.parametrize("part", ["activations", "logits"])
+def test_what_grows_with_the_micro_batch(part: str) -> None:
+    assert getattr(memory(micro_batch=4), part) == pytest.approx(4 * getattr(memory(micro_batch=1), part))
+
+
+def test_adafactor_keeps_less_than_adamw() -> None:
+    assert memory(optimizer="adafactor").optimizer < memory().optimizer / 2
+
+
+def test_more_ranks_never_need_more_each() -> None:
+    for zero in (0, 1, 2, 3):
+        totals = [memory(zero=zero, data=data).total for data in (2, 4, 64, 1024)]
+        assert totals == sorted(totals, reverse=True)
