@@ -33,12 +33,12 @@ def _split(text: str, suffixes: dict[str, int] | dict[str, float], forms: str) -
     return float(match[1].replace("_", "")), match[1].replace("_", ""), match[2].lower()
 
 
-def _whole(text: str, suffixes: dict[str, int], forms: str) -> int:
+def _whole(text: str, suffixes: dict[str, int], forms: str, *, rounded: bool = False) -> int:
     number, digits, suffix = _split(text, suffixes, forms)
     value = int(digits) * suffixes[suffix] if digits.lstrip("+-").isdigit() else number * suffixes[suffix]
     if abs(value) > LARGEST:
         raise ValueError(f"{text!r} does not fit in 64 bits; fix: write at most {LARGEST}")
-    if abs(value - round(value)) > 1e-6 * max(1.0, abs(value) * 1e-9):
+    if not (rounded and suffixes[suffix] > 1) and abs(value - round(value)) > 1e-6 * max(1.0, abs(value) * 1e-9):
         raise ValueError(f"{text!r} is not a whole number; fix: write {forms}")
     return round(value)
 
@@ -49,8 +49,8 @@ def parse_count(text: str | int) -> int:
 
 
 def parse_bytes(text: str | int) -> int:
-    """`80GiB` -> 85_899_345_920 bytes. Binary (KiB ... PiB) and decimal (KB ... PB) suffixes."""
-    return text if isinstance(text, int) else _whole(text, _BYTES, "a size such as 512MiB, 80GiB or 2TB")
+    """`80GiB` -> 85_899_345_920 bytes. Binary (KiB ... PiB) and decimal (KB ... PB) suffixes; 1.9GiB is rounded."""
+    return text if isinstance(text, int) else _whole(text, _BYTES, "a size such as 512MiB, 80GiB or 2TB", rounded=True)
 
 
 def parse_duration(text: str | int | float) -> float:

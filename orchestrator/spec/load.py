@@ -21,7 +21,7 @@ from orchestrator.registry import FAMILIES, nearest
 from orchestrator.spec.cluster import ClusterSpec
 from orchestrator.spec.run import RunSpec
 
-E = TypeVar("E", PageError, PlanError)
+E = TypeVar("E", bound=PageError | PlanError)
 _KEYS = {"run": {"model", "training"}, "cluster": {"nodes", "node"}, "mixture": {"sources", "tokenizer"}}
 _WHERE = {
     "run": "pass it as SPEC (--spec)",
