@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,7 +29,7 @@ STATES = Path(".clusters")
 STOP_WAIT_S = 300  # how long a stopped job may take to save its checkpoint before Ray kills it
 GRACE_S = 5.0
 MOST_NODES = 64
-AT_ONCE = 4
+TRIES = 2  # a raylet that has not registered after 30 s is given up by Ray; on a busy machine it is only slow
 
 Printer = Callable[[str], None]
 
@@ -132,26 +131,21 @@ def _declared(cluster: ClusterSpec, name: str) -> dict[str, float]:
 def _start(cluster: ClusterSpec, name: str, resources: Mapping[str, float], temp: Path, say: Printer) -> Standing:
     dashboard_port = cluster.ray.dashboard_port if is_free(cluster.ray.dashboard_port) else free_port()
     address = f"{_node_address(0)}:{free_port()}"
-    metrics: dict[int, str] = {}
     head_port = address.rpartition(":")[2]
-
-    def start(index: int) -> None:
+    metrics = []
+    for index in range(cluster.nodes):
         port = free_port()
-        metrics[index] = f"http://{_node_address(index)}:{port}/metrics"
+        metrics.append(f"http://{_node_address(index)}:{port}/metrics")
         where = [f"--address={address}"]
         if index == 0:
             where = ["--head", f"--port={head_port}", f"--dashboard-host={LOOPBACK}", f"--dashboard-port={dashboard_port}"]
-        _ray_start([*where, f"--metrics-export-port={port}", *_node_options(index, resources, temp)], temp)
+        _ray_start([*where, f"--metrics-export-port={port}", *_node_options(index, resources, temp)], temp / str(index))
         say(f"cluster    node {index + 1} of {cluster.nodes} at {_node_address(index)}: {_amounts(resources)}")
-
-    start(0)
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        list(pool.map(start, range(1, cluster.nodes)))
     return Standing(
         name=name,
         address=address,
         dashboard=f"http://{LOOPBACK}:{dashboard_port}",
-        metrics=tuple(metrics[index] for index in sorted(metrics)),
+        metrics=tuple(metrics),
         temp=str(temp),
         processes=tuple(sorted(processes.mentioning(str(temp)))),
     )
@@ -176,20 +170,24 @@ def _node_options(index: int, resources: Mapping[str, float], temp: Path) -> lis
 def _ray_start(options: list[str], temp: Path) -> None:
     """`ray start`, in a session of its own: neither Ctrl-C nor a closed terminal reaches the cluster."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    temp.mkdir()
     output = temp / "ray-start.log"
-    with output.open("ab") as file:
-        status = subprocess.run(
-            [sys.executable, "-m", "ray.scripts.scripts", "start", *options],
-            env={**os.environ, **RAYLET_ENVIRONMENT, "PATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            check=False,
-        ).returncode
-    if status != 0:
-        tail = "\n    ".join(output.read_text(errors="replace").splitlines()[-8:])
-        raise CommandError(f"`ray start` ended with {status}:\n    {tail}")
+    for _ in range(TRIES):
+        with output.open("ab") as file:
+            status = subprocess.run(
+                [sys.executable, "-m", "ray.scripts.scripts", "start", *options],
+                env={**os.environ, **RAYLET_ENVIRONMENT, "PATH": path},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                check=False,
+            ).returncode
+        if status == 0:
+            return
+        processes.end(processes.with_descendants(processes.mentioning(f"{temp}/")), grace_s=GRACE_S)
+    tail = "\n    ".join(output.read_text(errors="replace").splitlines()[-8:])
+    raise CommandError(f"`ray start` ended with {status}:\n    {tail}")
 
 
 def _make_token() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import signal
 import threading
@@ -117,35 +116,44 @@ def run(
     if address is None:
         _refuse_impossible(request, inventory.of_resources(declared))
     desk = Desk()
-    with _signals(desk, say) as signals, _environment(TRAIN_ENVIRONMENT):
+    with _Signals(desk, say) as signals, _environment(TRAIN_ENVIRONMENT):
         connect = (
             session.attached(log, address=address, runtime_env=runtime_env)
             if address
             else session.private(log, resources=declared)
         )
         with connect as ray_session:
+            signals.claim()
             say(f"ray        dashboard {ray_session.dashboard}  metrics {ray_session.metrics}")
             _wait_for_room(request, say)
             with _following(views(ray_session), say):
-                return _Watch(job, desk, signals, say).until_the_end()
+                return _Watch(job, desk, signals.queue, say).until_the_end()
 
 
 class _Watch:
     """The main thread's loop around a gang that runs in another thread."""
 
     def __init__(self, job: TrainJob, desk: Desk, signals: SimpleQueue[Signalled], say: Printer) -> None:
+        from orchestrator.launch.gang import Gang
+
         self.job, self.desk, self.signals, self.say = job, desk, signals, say
         self.run_dir = RunDir(job.run_dir)
         self.first_attempt = worker.next_attempt(job.run_dir)
         self.attempt = self.first_attempt - 1
         self.events = Follower(self.run_dir.events, from_end=True)
         self.failures = 0
-        self.gang = _Gang(job)
+        self.gang = Gang(lambda: _trainer(job))
         self.waiting_since = time.monotonic()
         self.fatal_since: float | None = None
 
     def until_the_end(self) -> JobResult:
         self.gang.start()
+        try:
+            return self._watch()
+        finally:
+            self.gang.call_off()
+
+    def _watch(self) -> JobResult:
         next_check = time.monotonic() + RECHECK_S
         while self.gang.is_alive():
             self._signals()
@@ -254,49 +262,32 @@ class _Watch:
         )
 
 
-class _Gang(threading.Thread):
-    """Ray Train's `fit`, off the main thread. `returned` or `error` holds the end."""
+def _trainer(job: TrainJob) -> Any:
+    from ray import train
 
-    def __init__(self, job: TrainJob) -> None:
-        super().__init__(name="ray-train", daemon=True)
-        self.job = job
-        self.returned: dict[str, Any] | None = None
-        self.error: BaseException | None = None
+    from orchestrator.launch.backend import GangConfig
+    from orchestrator.launch.gang import GangTrainer
+    from orchestrator.launch.observer import FailureObserver
 
-    def run(self) -> None:
-        try:
-            self.returned = self._trainer().fit().return_value
-        except BaseException as error:  # carried to the main thread, which reports it
-            logging.getLogger("ray").exception("the gang ended with an error")
-            self.error = error
-
-    def _trainer(self) -> Any:
-        from ray import train
-        from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
-
-        from orchestrator.launch.backend import GangConfig
-        from orchestrator.launch.observer import FailureObserver
-
-        job = self.job
-        v2: Any = train  # the annotations of `ray.train` still describe v1
-        return DataParallelTrainer(
-            worker.run_in_worker,
-            train_loop_config={"run_dir": str(job.run_dir), "function": job.function, "folder": str(Path.cwd())},
-            backend_config=GangConfig(backend="nccl" if job.device == "cuda" else "gloo"),
-            scaling_config=v2.ScalingConfig(
-                num_workers=job.world_size,
-                use_gpu=job.device == "cuda",
-                resources_per_worker=dict(job.each),
-                placement_strategy="PACK",
-            ),
-            run_config=v2.RunConfig(
-                name=job.run_dir.name,
-                storage_path=str(job.run_dir / "logs" / "ray_train"),
-                failure_config=v2.FailureConfig(max_failures=job.max_restarts),
-                callbacks=[FailureObserver(RunDir(job.run_dir))],
-                worker_runtime_env={"env_vars": {"OMP_NUM_THREADS": str(job.threads), **job.environment}},
-            ),
-        )
+    v2: Any = train  # the annotations of `ray.train` still describe v1
+    return GangTrainer(
+        worker.run_in_worker,
+        train_loop_config={"run_dir": str(job.run_dir), "function": job.function, "folder": str(Path.cwd())},
+        backend_config=GangConfig(backend="nccl" if job.device == "cuda" else "gloo"),
+        scaling_config=v2.ScalingConfig(
+            num_workers=job.world_size,
+            use_gpu=job.device == "cuda",
+            resources_per_worker=dict(job.each),
+            placement_strategy="PACK",
+        ),
+        run_config=v2.RunConfig(
+            name=job.run_dir.name,
+            storage_path=str(job.run_dir / "logs" / "ray_train"),
+            failure_config=v2.FailureConfig(max_failures=job.max_restarts),
+            callbacks=[FailureObserver(RunDir(job.run_dir))],
+            worker_runtime_env={"env_vars": {"OMP_NUM_THREADS": str(job.threads), **job.environment}},
+        ),
+    )
 
 
 def _causes(ranks: Mapping[str, str]) -> str:
@@ -327,29 +318,39 @@ def _wait_for_room(request: Request, say: Printer) -> None:
         time.sleep(1.0)
 
 
-@contextlib.contextmanager
-def _signals(desk: Desk, say: Printer) -> Iterator[SimpleQueue[Signalled]]:
-    """Signals become events. Before the gang runs they end the launch where it stands."""
-    queue: SimpleQueue[Signalled] = SimpleQueue()
+class _Signals:
+    """Signals become events on a queue. Before the gang runs they end the launch where it stands."""
 
-    def note(number: int, _: object) -> None:
+    def __init__(self, desk: Desk, say: Printer) -> None:
+        self.desk, self.say = desk, say
+        self.queue: SimpleQueue[Signalled] = SimpleQueue()
+
+    def __enter__(self) -> _Signals:
+        self._before = {number: signal.getsignal(number) for number in HANDLED}
+        self.claim()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def claim(self) -> None:
+        """Take the signals. Again after ray.init: its C++ side puts a handler of its own over SIGTERM, which
+        passes it on to ours and sets an alarm that kills the process three seconds later."""
+        for number in HANDLED:
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, _: object) -> None:
         event = Signalled(name=signal.Signals(number).name, at=time.monotonic())
-        if desk.phase is not Phase.STARTING:
-            queue.put(event)
+        if self.desk.phase is not Phase.STARTING:
+            self.queue.put(event)
             return
-        for instruction in desk.handle(event):
+        for instruction in self.desk.handle(event):
             match instruction:
                 case Say(text=text):
-                    say(text)
+                    self.say(text)
                 case Leave():
                     raise Interrupted("interrupted before the first step; nothing was written")
-
-    before = {number: signal.signal(number, note) for number in HANDLED}
-    try:
-        yield queue
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
