@@ -6,11 +6,15 @@ it as `ray_orchestrator_…{run="…"}` beside Ray's own. The training loop know
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from orchestrator.training.rundir import RunDir
 from orchestrator.training.views.follow import Follower
+
+REPEAT_S = 1.0
 
 # key of a line in metrics.jsonl -> (name of the gauge, what it says)
 GAUGES: Mapping[str, tuple[str, str]] = {
@@ -27,7 +31,8 @@ GAUGES: Mapping[str, tuple[str, str]] = {
 
 
 class GaugesView:
-    """Needs a connected Ray. Ray forgets a gauge when this process disconnects."""
+    """Needs a connected Ray, whose agent forgets a gauge that is not set again for some seconds: so a value is
+    repeated while a step takes long, and gone soon after the run."""
 
     def __init__(self, run_dir: Path) -> None:
         from ray.util.metrics import Gauge
@@ -35,16 +40,20 @@ class GaugesView:
         run = RunDir(run_dir)
         self._metrics = Follower(run.metrics, from_end=True)
         self._tags = {"run": run.name}
-        self._gauges = {
-            key: Gauge(name, description=text, tag_keys=("run",)) for key, (name, text) in GAUGES.items()
-        }
+        self._gauges = {key: Gauge(name, description=text, tag_keys=("run",)) for key, (name, text) in GAUGES.items()}
+        self._latest: Mapping[str, Any] = {}
+        self._set_at = 0.0
 
     def poll(self) -> None:
         records = self._metrics.new()
-        if not records:
+        now = time.monotonic()
+        if records:
+            self._latest = records[-1]
+        elif now - self._set_at < REPEAT_S:
             return
+        self._set_at = now
         for key, gauge in self._gauges.items():
-            value = records[-1].get(key)
+            value = self._latest.get(key)
             if value is not None:
                 gauge.set(float(value), tags=self._tags)
 

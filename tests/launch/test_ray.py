@@ -75,7 +75,7 @@ class KillOnce:
 
 
 class Scrape:
-    """A view that reads /metrics, as Prometheus does. Ray hands each value to one scrape only, so keep them all."""
+    """A view that reads /metrics now and then, as Prometheus does, and keeps all it has read."""
 
     def __init__(self, address: str) -> None:
         self.address, self.text, self.at = address, "", 0.0
