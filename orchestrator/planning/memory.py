@@ -1,8 +1,9 @@
 """Bytes per rank: what ZeRO partitions, what activations and logits take, what the framework keeps.
 
-Model states follow the ZeRO paper (Rajbhandari et al. 2020, section 3): with AdamW, bf16 keeps 2 bytes of
-weight, 2 of gradient and 12 of fp32 master and moments per parameter; fp32 keeps 4, 4 and 8, and ZeRO's
-flat partition adds its own fp32 copy. Activations are counted part by part; these are estimates, not yet
+Weights and optimizer follow the ZeRO paper (Rajbhandari et al. 2020, section 3): with AdamW, bf16 keeps 2
+bytes of weight and 12 of fp32 master and moments per parameter; fp32 keeps 4 and 8, and ZeRO's flat
+partition adds its own fp32 copy. Gradients are accumulated and reduced in fp32, as this project
+configures DeepSpeed 0.19: in bf16, stage 1 holds them whole in both precisions. Activations are counted part by part; these are estimates, not yet
 fitted to measurements.
 """
 
@@ -46,7 +47,7 @@ def estimate_memory(
     moments = 8 if optimizer == "adamw" else 1
     master = 4 if precision == "bf16" or (engine == "deepspeed" and zero) else 0
     weights = count * width // (data if zero == 3 else 1)
-    gradients = count * width // (data if zero >= 2 else 1)
+    gradients = count * _gradient_width(precision, zero) // (data if zero >= 2 else 1)
     states = count * (master + moments) // (data if zero >= 1 else 1)
     tokens = micro_batch * sequence_length
     per_layer = [tokens * _activation_elements(block) * width for block in architecture.blocks]
@@ -62,10 +63,15 @@ def estimate_memory(
         optimizer=0 if offload != "none" else states,
         activations=activations + edges,
         logits=tokens * architecture.head.vocab * (2 * 4 + width),
-        buffers=min(count, BUCKET_ELEMENTS) * width if data > 1 else 0,
+        buffers=min(count, BUCKET_ELEMENTS) * 4 if data > 1 else 0,
         framework=FRAMEWORK_BYTES[device],
         host=host,
     )
+
+
+def _gradient_width(precision: str, zero: int) -> int:
+    """Bytes of gradient per parameter, before partitioning."""
+    return 6 if precision == "bf16" and zero == 1 else 4
 
 
 def _activation_elements(block: Block) -> int:

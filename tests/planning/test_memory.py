@@ -22,9 +22,10 @@ def memory(**said: Any) -> Memory:
 
 
 @pytest.mark.parametrize(
-    ("zero", "bytes_per_parameter"), [(0, 2 + 2 + 12), (1, 2 + 2 + 12 / 64), (2, 2 + (2 + 12) / 64), (3, (2 + 2 + 12) / 64)]
+    ("zero", "bytes_per_parameter"), [(0, 2 + 4 + 12), (1, 2 + 6 + 12 / 64), (2, 2 + (4 + 12) / 64), (3, (2 + 4 + 12) / 64)]
 )
-def test_model_states_are_those_of_the_zero_paper(zero: int, bytes_per_parameter: float) -> None:
+def test_model_states_are_those_of_the_zero_paper_with_gradients_in_fp32(zero: int, bytes_per_parameter: float) -> None:
+    """The paper has 2 bytes of gradient; here they are accumulated in fp32, at stage 1 beside a bf16 copy."""
     told = memory(zero=zero)
     assert told.weights + told.gradients + told.optimizer == pytest.approx(PSI * bytes_per_parameter, rel=1e-6)
 
