@@ -38,10 +38,10 @@ def worker_pid(run: RunDir, rank: int) -> int | None:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and logs:
             try:
-                target = os.readlink(entry / "fd" / "1")
+                target = (entry / "fd" / "1").readlink()
             except OSError:
                 continue
-            if target == str(logs[-1]):
+            if target == logs[-1]:
                 return int(entry.name)
     return None
 

@@ -12,13 +12,14 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import CommandError, OrchestratorError
-from orchestrator.units import format_duration
 from orchestrator.registry import nearest
+from orchestrator.units import format_duration
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_SPEC = "model_specs/llama/nano.yaml"

@@ -195,7 +195,8 @@ def _docstrings(path: Path) -> str:
 
 def _description(about: metadata.PackageMetadata) -> str:
     body = about["Description"] if "Description" in about else about.get_payload()  # type: ignore[attr-defined]
-    return f"{about['Name']}: {about.get('Summary', '')}\n\n{body or ''}"
+    summary = about["Summary"] if "Summary" in about else ""
+    return f"{about['Name']}: {summary}\n\n{body or ''}"
 
 
 def _licence(distribution: metadata.Distribution, name: str) -> str:

@@ -42,7 +42,8 @@ def load_trained(run: RunDir) -> tuple[Any, Any, int]:
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(prepared.tokenizer_path))
     end = tokenizer.convert_ids_to_tokens(prepared.end_id)
     tokenizer.eos_token = tokenizer.bos_token = tokenizer.pad_token = end
-    module.config.eos_token_id = module.config.bos_token_id = module.config.pad_token_id = prepared.end_id
+    config: Any = module.config
+    config.eos_token_id = config.bos_token_id = config.pad_token_id = prepared.end_id
     return module.to(DTYPES[loaded.spec.training.precision]).eval(), tokenizer, manifest.step
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,13 +72,13 @@ def train_steps(run: Run, callbacks: Sequence[Callback], stop_asked: Callable[[]
     """
     stream = _micro_batches(run)
     with contextlib.closing(stream):
-        asked = _together(run, lambda: _tell(callbacks, "on_start", run), stop_asked)
+        asked = _together(run, partial(_tell, callbacks, "on_start", run), stop_asked)
         while run.step < run.until and not asked:
             step = _one_step(run, stream)
             run.step = step.number
-            asked = _together(run, lambda step=step: _tell(callbacks, "on_step", run, step), stop_asked)
+            asked = _together(run, partial(_tell, callbacks, "on_step", run, step), stop_asked)
     run.outcome = "finished" if run.finished else "interrupted" if asked else "paused"
-    _together(run, lambda: _tell(callbacks, "on_stop", run), stop_asked)
+    _together(run, partial(_tell, callbacks, "on_stop", run), stop_asked)
 
 
 def _one_step(run: Run, stream: Iterator[list[torch.Tensor]]) -> Step:
@@ -104,7 +105,7 @@ def samples_of_rank(batch: StepBatch, rank: int, data: int) -> range:
     return range(first, first + share)
 
 
-def _micro_batches(run: Run) -> Iterator[list[torch.Tensor]]:
+def _micro_batches(run: Run) -> Generator[list[torch.Tensor], None, None]:
     """For each step to come, this rank's micro-batches, each LongTensor[micro_batch, s + 1]; read ahead."""
     plan = run.plan
 

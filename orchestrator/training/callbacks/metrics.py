@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from typing import Any
 
 import torch
 
@@ -30,7 +31,7 @@ class Metrics(Callback):
         plan = run.plan
         tokens = step.batch.sequences * plan.sequence_length
         flops = plan.flops_per_token * tokens / (step.seconds * plan.world_size)
-        record = {
+        record: dict[str, Any] = {
             "step": step.number,
             "tokens": step.batch.samples_after * plan.sequence_length,
             "loss": step.report.loss,

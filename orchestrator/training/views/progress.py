@@ -27,6 +27,7 @@ class ProgressView:
         self._events = Follower(run.events, from_end=True)
         self._times: deque[float] = deque(maxlen=50)
         self._printed_at = 0.0
+        self._printed_step = 0
         self._latest: dict[str, Any] | None = None
         self._bar: Progress | None = None
         self._live = console.is_terminal
@@ -67,7 +68,7 @@ class ProgressView:
         self._bar.update(self._task, completed=record["step"], numbers=self._numbers(record))
 
     def _plain(self, record: dict[str, Any]) -> None:
-        if self._latest is None or self._printed_at and record["step"] == self._printed_step:
+        if record["step"] == self._printed_step:
             return
         self._printed_at, self._printed_step = time.monotonic(), record["step"]
         line = f"step {record['step']:>6,}/{self._total:,}  {self._numbers(record)}"

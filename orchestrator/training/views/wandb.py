@@ -118,7 +118,7 @@ def _flat(record: dict[str, Any], validated: dict[int, float]) -> dict[str, Any]
     return values
 
 
-def _mode(said: str) -> str:
+def _mode(said: str) -> Any:
     """`auto` is online only where a key is at hand, so that nothing ever asks a question."""
     if said != "auto":
         return said

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _HEADER = 7
 _BLOCK = 32 * 1024
@@ -39,10 +40,10 @@ def records(path: Path) -> Iterator[bytes]:
 
 def history(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """(step, {name: value as JSON}) of every history record of a .wandb file."""
-    from wandb.proto import wandb_internal_pb2
+    from wandb.proto import wandb_internal_pb2 as messages
 
     for data in records(path):
-        record = wandb_internal_pb2.Record()
+        record: Any = messages.Record()  # type: ignore[attr-defined]
         record.ParseFromString(data)
         if record.WhichOneof("record_type") == "history":
             values = {item.key or "/".join(item.nested_key): item.value_json for item in record.history.item}
