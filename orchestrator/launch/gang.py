@@ -14,20 +14,44 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
+from ray.train.v2._internal.callbacks import DatasetsCallback
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.constants import get_env_vars_to_propagate
 from ray.train.v2._internal.execution.controller import TrainController
+from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 CALL_OFF_S = 15.0
 
 
+class OwnMachine(FixedScalingPolicy):
+    """For a private Ray, which has no autoscaler: asks none for nodes, which costs an actor and seconds."""
+
+    def after_controller_start(self, train_run_context: Any) -> None: ...
+
+    def _maybe_send_resource_request(self) -> None: ...
+
+
 class GangTrainer(DataParallelTrainer):
-    """Ray Train's trainer, its controller within reach and without its SIGINT handler."""
+    """Ray Train's trainer, its controller within reach and without its SIGINT handler.
+
+    Each helper actor is a Python process of some three CPU seconds, at every start and restart. So the one for
+    Ray datasets is left out, and on a private Ray (`private`), which dies with this process, also the ones
+    that clean up after a dead driver and that ask an autoscaler.
+    """
 
     controller: Any = None
+    private = False
+
+    def _create_default_callbacks(self) -> list[Any]:
+        unwanted = (DatasetsCallback, PlacementGroupCleanerCallback) if self.private else (DatasetsCallback,)
+        return [callback for callback in super()._create_default_callbacks() if not isinstance(callback, unwanted)]
 
     def _initialize_and_run_controller(self, **controller_init_kwargs: Any) -> Any:
         """As in the base class: the controller is an actor on this driver's node."""
+        if self.private:
+            scaling: Any = self.scaling_config
+            controller_init_kwargs["scaling_policy"] = OwnMachine(scaling)
         here = {ray._raylet.RAY_NODE_ID_KEY: ray.get_runtime_context().get_node_id()}  # type: ignore[attr-defined]
         environment = {"RAY_WARN_BLOCKING_GET_INSIDE_ASYNC": "0", **get_env_vars_to_propagate()}
         actor: Any = ray.remote(num_cpus=0, label_selector=here, runtime_env={"env_vars": environment})(TrainController)

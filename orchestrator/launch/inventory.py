@@ -69,6 +69,20 @@ def of_ray() -> Inventory:
     return Inventory(nodes=tuple(node for _, _, node in sorted(nodes, key=lambda item: (item[0], item[2].name))))
 
 
+def is_pending(workers: int, each: Mapping[str, float]) -> bool:
+    """Whether Ray holds a placement group of these bundles that has no place yet (once it has, its own
+    workers are what makes the cluster look full)."""
+    from ray.util import placement_group_table
+
+    wanted = {name: float(amount) for name, amount in each.items()}
+    return any(
+        group["state"] in ("PENDING", "PREPARED", "RESCHEDULING")
+        and len(group["bundles"]) == workers
+        and all(dict(bundle) == wanted for bundle in group["bundles"].values())
+        for group in placement_group_table().values()
+    )
+
+
 def _name(entry: Mapping[str, object]) -> str:
     """`name (address)`, the name being the one given at `ray start`, where it is not the address itself."""
     given, address = str(entry.get("NodeName", "")), str(entry["NodeManagerAddress"])

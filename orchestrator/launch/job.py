@@ -7,6 +7,7 @@ thread keeps the signals (see `signals`), follows the files that workers write, 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -52,6 +53,9 @@ TRAIN_ENVIRONMENT: Mapping[str, str] = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # 2 s: the end and a death would be seen that late
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # it writes every printed line twice
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths of a page mean the project's folder
+}
+PRIVATE_ENVIRONMENT: Mapping[str, str] = {
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # one more actor; nobody preempts the machine one sits at
 }
 
 
@@ -116,7 +120,10 @@ def run(
     if address is None:
         _refuse_impossible(request, inventory.of_resources(declared))
     desk = Desk()
-    with _Signals(desk, say) as signals, _environment(TRAIN_ENVIRONMENT):
+    environment = TRAIN_ENVIRONMENT if address else {**TRAIN_ENVIRONMENT, **PRIVATE_ENVIRONMENT}
+    with _Signals(desk, say) as signals, _environment(environment):
+        # Importing Ray Train takes as long as Ray's processes take to start: do both at once.
+        threading.Thread(target=importlib.import_module, args=("orchestrator.launch.gang",), daemon=True).start()
         connect = (
             session.attached(log, address=address, runtime_env=runtime_env)
             if address
@@ -127,13 +134,15 @@ def run(
             say(f"ray        dashboard {ray_session.dashboard}  metrics {ray_session.metrics}")
             _wait_for_room(request, say)
             with _following(views(ray_session), say):
-                return _Watch(job, desk, signals.queue, say).until_the_end()
+                return _Watch(job, desk, signals.queue, say, private=ray_session.private).until_the_end()
 
 
 class _Watch:
     """The main thread's loop around a gang that runs in another thread."""
 
-    def __init__(self, job: TrainJob, desk: Desk, signals: SimpleQueue[Signalled], say: Printer) -> None:
+    def __init__(
+        self, job: TrainJob, desk: Desk, signals: SimpleQueue[Signalled], say: Printer, *, private: bool
+    ) -> None:
         from orchestrator.launch.gang import Gang
 
         self.job, self.desk, self.signals, self.say = job, desk, signals, say
@@ -142,7 +151,7 @@ class _Watch:
         self.attempt = self.first_attempt - 1
         self.events = Follower(self.run_dir.events, from_end=True)
         self.failures = 0
-        self.gang = Gang(lambda: _trainer(job))
+        self.gang = Gang(lambda: _trainer(job, private=private))
         self.waiting_since = time.monotonic()
         self.fatal_since: float | None = None
 
@@ -162,8 +171,7 @@ class _Watch:
             if fatal := self._fatal():
                 return fatal
             if self.waiting_since and time.monotonic() > next_check:
-                next_check = time.monotonic() + REMIND_S
-                self._say_what_is_missing()
+                next_check = time.monotonic() + (REMIND_S if self._say_what_is_missing() else RECHECK_S)
             self.gang.join(TICK_S)
         self._attempts()
         self._failures()
@@ -220,10 +228,13 @@ class _Watch:
             attempts=self._attempts_made(),
         )
 
-    def _say_what_is_missing(self) -> None:
+    def _say_what_is_missing(self) -> bool:
+        if not inventory.is_pending(self.job.world_size, self.job.each):
+            return False
         answer = can_place(Request(workers=self.job.world_size, each=self.job.each), inventory.of_ray())
         if answer.verdict is not Verdict.FITS:
             self.say(answer.reason)
+        return answer.verdict is not Verdict.FITS
 
     def _attempts_made(self) -> int:
         return self.attempt - self.first_attempt + 1
@@ -262,7 +273,7 @@ class _Watch:
         )
 
 
-def _trainer(job: TrainJob) -> Any:
+def _trainer(job: TrainJob, *, private: bool) -> Any:
     from ray import train
 
     from orchestrator.launch.backend import GangConfig
@@ -270,7 +281,7 @@ def _trainer(job: TrainJob) -> Any:
     from orchestrator.launch.observer import FailureObserver
 
     v2: Any = train  # the annotations of `ray.train` still describe v1
-    return GangTrainer(
+    trainer = GangTrainer(
         worker.run_in_worker,
         train_loop_config={"run_dir": str(job.run_dir), "function": job.function, "folder": str(Path.cwd())},
         backend_config=GangConfig(backend="nccl" if job.device == "cuda" else "gloo"),
@@ -288,6 +299,8 @@ def _trainer(job: TrainJob) -> Any:
             worker_runtime_env={"env_vars": {"OMP_NUM_THREADS": str(job.threads), **job.environment}},
         ),
     )
+    trainer.private = private
+    return trainer
 
 
 def _causes(ranks: Mapping[str, str]) -> str:

@@ -128,6 +128,7 @@ def test_a_killed_worker_costs_a_restart_and_nothing_else(standing: Standing, tm
     assert failed["ranks"]["1"].startswith("the process died")
     assert any("attempt 1 failed (rank 1: the process died" in line for line in said)
     assert "[ranks 0-1] starting at step 1" in said
+    assert not any("waits for this cluster" in line for line in said)  # it is our own workers that fill it
     for gauge in ("loss", "tokens_per_second", "step_time_seconds", "mfu", "learning_rate", "grad_norm"):
         assert f"ray_orchestrator_{gauge}{{" in scrapes[0].text
     assert f'run="{tmp_path.name}"' in scrapes[0].text
