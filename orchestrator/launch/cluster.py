@@ -78,7 +78,7 @@ def up(cluster: ClusterSpec, *, name: str, states: Path = STATES, say: Printer =
     try:
         started = _start(cluster, name, resources, temp, say)
     except BaseException:
-        processes.end(processes.with_descendants(processes.mentioning(str(temp))), grace_s=GRACE_S)
+        processes.end_all_mentioning(str(temp), grace_s=GRACE_S)
         shutil.rmtree(temp, ignore_errors=True)
         raise
     _save(started, states)
@@ -185,7 +185,7 @@ def _ray_start(options: list[str], temp: Path) -> None:
             ).returncode
         if status == 0:
             return
-        processes.end(processes.with_descendants(processes.mentioning(f"{temp}/")), grace_s=GRACE_S)
+        processes.end_all_mentioning(f"{temp}/", grace_s=GRACE_S)
     tail = "\n    ".join(output.read_text(errors="replace").splitlines()[-8:])
     raise CommandError(f"`ray start` ended with {status}:\n    {tail}")
 
@@ -210,8 +210,8 @@ def _dashboard_of(cluster: ClusterSpec) -> str:
 
 def _remove(standing: Standing, states: Path) -> set[Process]:
     """End all that belongs to it; forget it when all is gone."""
-    roots = processes.mentioning(standing.temp) | {process for process in standing.processes if process.alive}
-    survivors = processes.end(processes.with_descendants(roots), grace_s=GRACE_S)
+    family = processes.with_descendants(process for process in standing.processes if process.alive)
+    survivors = processes.end_all_mentioning(standing.temp, more=family, grace_s=GRACE_S)
     if not survivors:
         shutil.rmtree(standing.temp, ignore_errors=True)
         (states / f"{standing.name}.json").unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 POLL_S = 0.05
+ROUNDS = 4
 
 
 @dataclass(frozen=True, order=True)
@@ -75,6 +76,18 @@ def end(processes: Iterable[Process], *, grace_s: float) -> set[Process]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, number)
         left = wait_gone(left, patience)
+    return left
+
+
+def end_all_mentioning(text: str, *, more: Iterable[Process] = (), grace_s: float) -> set[Process]:
+    """End every process with `text` in its command line, its descendants, and `more`; look again until there is
+    none, since one that is being ended may just have started another."""
+    left = set(more)
+    for _ in range(ROUNDS):
+        left = {process for process in left | with_descendants(mentioning(text)) if process.alive}
+        if not left:
+            break
+        left = end(left, grace_s=grace_s)
     return left
 
 

@@ -88,7 +88,7 @@ def private(log: Path, *, resources: Mapping[str, float]) -> Iterator[Session]:
             started = processes.with_descendants(processes.mentioning(str(temp)))
             with _swallow(log):
                 ray.shutdown()
-            processes.end(started, grace_s=SHUTDOWN_GRACE_S)
+            processes.end_all_mentioning(str(temp), more=started, grace_s=SHUTDOWN_GRACE_S)
             _keep_logs(temp, log)
             shutil.rmtree(temp, ignore_errors=True)
 

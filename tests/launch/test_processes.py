@@ -48,6 +48,11 @@ def test_end_ends_all_and_says_that_none_is_left(family, tmp_path: Path) -> None
     assert not any(process.alive for process in started)
 
 
+def test_all_that_mention_a_folder_are_ended_until_none_is_left(family, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert processes.end_all_mentioning(str(tmp_path), grace_s=2) == set()
+    assert processes.mentioning(str(tmp_path)) == set()
+
+
 def test_a_process_that_ignores_sigterm_is_killed_after_its_grace() -> None:
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     deaf = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
