@@ -195,7 +195,7 @@ def _docstrings(path: Path) -> str:
 
 def _description(about: metadata.PackageMetadata) -> str:
     body = about["Description"] if "Description" in about else about.get_payload()  # type: ignore[attr-defined]
-    summary = about["Summary"] if "Summary" in about else ""
+    summary = about["Summary"] if "Summary" in about else ""  # noqa: SIM401 - typed without get
     return f"{about['Name']}: {summary}\n\n{body or ''}"
 
 

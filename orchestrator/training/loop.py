@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,6 @@ class Run:
     """Last step of this attempt; smaller than the plan's when the command line said so."""
     step: int = 0
     outcome: str = ""
-    warn: Callable[[str], None] = field(default=print)
 
     @property
     def finished(self) -> bool:

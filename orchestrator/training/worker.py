@@ -72,7 +72,7 @@ def _train(
     try:
         run = Run(
             dir=folder, plan=plan, engine=engine, loader=loader, gang=gang, attempt=attempt,
-            until=min(plan.total_steps, execution.get("until") or plan.total_steps), warn=_warn,
+            until=min(plan.total_steps, execution.get("until") or plan.total_steps),
         )  # fmt: skip
         restored = _restore(run, execution.get("accepted", ()))
         _announce(run, restored)
@@ -106,7 +106,6 @@ def _restore(run: Run, accepted: tuple[str, ...]) -> Manifest | None:
     if run.gang.leads:
         for damage in damaged:
             run.dir.event("damaged", step=damage.step, file=damage.file, reason=damage.reason)
-            run.warn(f"{damage}; it is not used")
     if manifest is None:
         if any("never finished" not in damage.reason for damage in damaged):
             raise CheckpointError(

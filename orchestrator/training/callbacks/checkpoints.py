@@ -36,8 +36,8 @@ class Checkpoints(Callback):
             self._save(run)
         except CheckpointError as error:
             if run.gang.leads:
-                run.dir.event("save_failed", step=step.number, cause=str(error))
-                run.warn(f"{error}. Training goes on; the last good checkpoint is step {max(self._good, default=0)}")
+                cause = f"{error}. Training goes on; the last good checkpoint is step {max(self._good, default=0)}"
+                run.dir.event("save_failed", step=step.number, cause=cause)
 
     def on_stop(self, run: Run) -> None:
         if run.step not in self._good and run.step > 0:

@@ -55,7 +55,7 @@ class Validation(Callback):
 
         trained = run.plan.batch.samples_after(run.step)
         if trained * run.plan.sequence_length > MOST_TOKENS_FOR_BASELINE:
-            run.warn(f"no bigram baseline: it counts at most {MOST_TOKENS_FOR_BASELINE:,} training tokens")
+            run.dir.event("no_baseline", reason=f"the bigram model counts at most {MOST_TOKENS_FOR_BASELINE:,} tokens")
             return
         step = 4096
         streams = (

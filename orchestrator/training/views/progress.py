@@ -91,6 +91,7 @@ def describe(event: dict[str, Any]) -> str:
         "saved": lambda e: f"saved      step {e['step']:,}: {format_bytes(e['bytes'])} in {format_duration(e['seconds'])}",
         "save_failed": lambda e: f"warning    {e['cause']}",
         "damaged": lambda e: f"warning    checkpoint step {e['step']}: {e['file']} {e['reason']}; falling back to the one before",
+        "no_baseline": lambda e: f"baseline   none: {e['reason']}",
         "sampled": lambda e: f"sampled    {e['prompt']!r} -> {e['text']!r}",
         "baseline": lambda e: (
             f"baseline   final validation loss {e['validation_loss']:.4f}; best-smoothed bigram ({e['smoothing']}) on the same"
