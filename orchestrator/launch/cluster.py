@@ -22,7 +22,14 @@ from orchestrator.launch import processes
 from orchestrator.launch.inventory import node_resources
 from orchestrator.launch.machine import this_machine
 from orchestrator.launch.processes import Process
-from orchestrator.launch.session import LOOPBACK, OBJECT_STORE, free_port, is_free, short_temp_folder
+from orchestrator.launch.session import (
+    LOOPBACK,
+    OBJECT_STORE,
+    free_port,
+    is_free,
+    short_temp_folder,
+    use_token,
+)
 from orchestrator.spec.cluster import ClusterSpec
 
 STATES = Path(".clusters")
@@ -34,7 +41,6 @@ TRIES = 2  # a raylet that has not registered after 30 s is given up by Ray; on 
 Printer = Callable[[str], None]
 
 RAYLET_ENVIRONMENT: Mapping[str, str] = {
-    "RAY_AUTH_MODE": "token",  # any user of the machine reaches the loopback address
     "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S),
     "RAY_process_group_cleanup_enabled": "1",  # a dead worker's children go with it (ray-project/ray#31451)
     "RAY_enable_worker_prestart": "0",
@@ -73,7 +79,8 @@ def up(cluster: ClusterSpec, *, name: str, states: Path = STATES, say: Printer =
         say(f"cluster    {name} was up before and has died; cleaning up after it")
         _remove(standing, states)
     resources = _declared(cluster, name)
-    _make_token()
+    if use_token():
+        _make_token()
     temp = short_temp_folder()
     try:
         started = _start(cluster, name, resources, temp, say)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -16,11 +16,13 @@ from rich.console import Console
 from data_pipeline.prepare import find_prepared, prepare
 from data_pipeline.prepared import Prepared
 from orchestrator.errors import PageError, PlanError
+from orchestrator.launch.cluster import address_for
 from orchestrator.launch.gauges import GaugesView
 from orchestrator.launch.ground import ground
 from orchestrator.launch.inventory import DEVICE, node_resources
 from orchestrator.launch.job import JobResult, TrainJob
 from orchestrator.launch.job import run as run_job
+from orchestrator.launch.jobs import code_of
 from orchestrator.launch.machine import this_machine
 from orchestrator.launch.output import WorkerOutput
 from orchestrator.planning import Plan, make_plan
@@ -34,6 +36,9 @@ from orchestrator.training.resume import require_same_experiment
 from orchestrator.training.rundir import RunDir, last_line, read_lines, write_atomically
 from orchestrator.training.views.progress import ProgressView
 from orchestrator.training.views.wandb import WandbView
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+"""The folder of the code, which a standing cluster is sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +61,8 @@ def train(
     _show(console, render(plan, f"{name}: {spec} on {cluster}"))
     prepared = _prepare(loaded, plan, places.data, console)
     run = create_run(places.runs, name, loaded, hardware)
-    write_execution(run, data=prepared.folder, overrides=overrides, until=until, accepted=())
-    return _launch(run, plan, grounded, places, console)
+    write_execution(run, data=prepared.folder, overrides=overrides, until=until, accepted=(), cluster=cluster)
+    return _launch(run, plan, grounded, _attached(places, hardware, hardware.name), console)
 
 
 def resume(
@@ -82,9 +87,14 @@ def resume(
     _show(console, render(plan, f"{run.name}: continued from step {saved[0].step if saved else 0}"))
     write_atomically(run.resolved, loaded.resolved)
     write_atomically(run.cluster, hardware.text)
-    write_execution(run, data=folder, overrides=said, until=until, accepted=accepted)
+    write_execution(run, data=folder, overrides=said, until=until, accepted=accepted, cluster=cluster or "")
     run.event("replanned", layout=plan.as_dict()["layout"])
-    return _launch(run, plan, grounded, places, console)
+    return _launch(run, plan, grounded, _attached(places, hardware, Path(cluster or before["cluster"]).stem), console)
+
+
+def _attached(places: Places, hardware: LoadedCluster, name: str) -> Places:
+    """The page's cluster when it has an address or is up; a private Ray otherwise."""
+    return replace(places, address=places.address or address_for(hardware.spec, name=name))
 
 
 def plan_for(loaded: LoadedRun, grounded: ClusterSpec, hardware: LoadedCluster) -> Plan:
@@ -121,7 +131,8 @@ def _launch(run: RunDir, plan: Plan, grounded: ClusterSpec, places: Places, cons
     result = run_job(
         train_job(run, plan, grounded),
         address=places.address,
-        node=node_resources(this_machine(), devices=None if plan.device == "cuda" else grounded.node.count),
+        node=node_resources(this_machine(), devices=None if plan.device == "cuda" else plan.world_size),
+        runtime_env=code_of(ROOT) if places.address not in (None, "auto") else None,
         say=lambda text: _show(console, text),
         views=lambda _: [
             ProgressView(run, plan.total_steps, console),

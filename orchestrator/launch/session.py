@@ -62,6 +62,7 @@ def private(log: Path, *, resources: Mapping[str, float]) -> Iterator[Session]:
     with _quiet(log):
         try:
             with _swallow(log):
+                use_token()
                 context: Any = ray.init(
                     address="local",
                     num_cpus=int(resources.get("CPU", 1)),
@@ -125,11 +126,18 @@ def attached(log: Path, *, address: str, runtime_env: Mapping[str, Any] | None =
                 ray.shutdown()
 
 
-def use_token() -> None:
-    """Show this user's token to the cluster, as Ray itself does only for a cluster it has found by itself."""
+def use_token() -> bool:
+    """Settle whether Ray asks its clients for a secret: not by default, since all of it listens on loopback.
+
+    RAY_AUTH_MODE=token in the environment turns it on, for a machine shared with people who are not
+    trusted; then this user's token is shown to the cluster, and the dashboard asks for it in a browser.
+    """
+    if os.environ.setdefault("RAY_AUTH_MODE", "disabled") != "token":
+        return False
     from ray._private.authentication import authentication_token_setup as tokens
 
     tokens.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    return True
 
 
 def free_port() -> int:

@@ -47,14 +47,15 @@ def write_hardware(run: RunDir, cluster: ClusterSpec) -> None:
 
 
 def write_execution(
-    run: RunDir, *, data: Path, overrides: Sequence[str], until: int | None, accepted: Sequence[str]
+    run: RunDir, *, data: Path, overrides: Sequence[str], until: int | None, accepted: Sequence[str], cluster: str = ""
 ) -> None:
-    """execution.json: where the prepared data lies, the overrides so far, how far to train, which changes are meant."""
+    """execution.json: where the data lies, the cluster page's path, overrides so far, how far to train, changes meant."""
     before = json.loads(run.execution.read_text("utf-8")) if run.execution.exists() else {}
     record = {
         "created": before.get("created", round(time.time(), 3)),
         "git_commit": before.get("git_commit", _git_commit()),
         "data": str(data.absolute()),
+        "cluster": cluster or before.get("cluster", ""),
         "overrides": list(overrides),
         "until": until,
         "accepted": sorted({*before.get("accepted", ()), *accepted}),

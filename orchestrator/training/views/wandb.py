@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ class WandbView:
         try:
             self._process.wait(CLOSE_S)
         except subprocess.TimeoutExpired:
-            self._process.terminate()
+            self._process.kill()
 
 
 def run_id(run: RunDir) -> str:
@@ -136,4 +137,7 @@ def _closed(seconds: float) -> bool:
 
 
 if __name__ == "__main__":
+    # Ray sends SIGTERM to the children of a job that is stopped; this one ends when its input closes, with all it read.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     follow(RunDir(Path(sys.argv[1])))
