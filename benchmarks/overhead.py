@@ -36,13 +36,13 @@ from orchestrator.launch.machine import this_machine
 from orchestrator.models.build import build_module, initialiser
 from orchestrator.planning import Plan, make_plan
 from orchestrator.spec import ClusterSpec, load_cluster, load_run
-from orchestrator.training.callbacks import Callback
 from orchestrator.training.callbacks.guard import Guard
 from orchestrator.training.callbacks.ledger import Ledger
 from orchestrator.training.callbacks.metrics import Metrics
 from orchestrator.training.create import create_run, write_execution, write_hardware
 from orchestrator.training.gang import Gang
-from orchestrator.training.loop import Run, Step, samples_of_rank, train_steps
+from orchestrator.training.loop import samples_of_rank, train_steps
+from orchestrator.training.run import Callback, Run, Step
 from orchestrator.training.rundir import RunDir
 from orchestrator.training.views.wandb import WandbView
 
@@ -117,8 +117,8 @@ def measure(rank: int, world_size: int, run_dir: str, store: str, threads: int) 
     watcher = threading.Thread(target=_poll, args=(view, done))
     if gang.leads:
         watcher.start()
-    writers: list[Callback] = [Metrics()] if gang.leads else []
-    train_steps(run, [Guard(), Ledger(), *writers, alternate], lambda: gang.leads and folder.stop.exists())
+    writers: list[Callback] = [Ledger(), Metrics()] if gang.leads else []
+    train_steps(run, [Guard(), *writers, alternate], lambda: gang.leads and folder.stop.exists())
     if gang.leads:
         done.set()
         watcher.join()

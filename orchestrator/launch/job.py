@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from orchestrator.errors import Interrupted, PlacementError
 from orchestrator.launch import inventory, session, worker
+from orchestrator.launch.failures import GANG_FAILED, root_causes
 from orchestrator.launch.machine import this_machine
 from orchestrator.launch.placement import Request, Verdict, can_place
 from orchestrator.launch.session import Session
@@ -37,15 +38,11 @@ from orchestrator.launch.signals import (
 from orchestrator.training.rundir import RunDir
 from orchestrator.training.views.follow import Follower
 
-GANG_FAILED = "gang_failed"  # the event that the observer in Ray Train's controller writes
-DIED = "the process died (killed, out of memory, or a crash)"
 # What healthy ranks say when a peer is gone; never the cause.
-COLLATERAL = ("Connection closed by peer", "Connection reset by peer", "NCCL", "Broken pipe", "Timed out")
 TICK_S = 0.2
 RECHECK_S = 5.0  # how often a gang that has not started is held against the cluster again
 REMIND_S = 60.0
 FATAL_GRACE_S = 3.0
-STILL_SAVING_S = 30.0
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # Ray Train's settings, read from the environment of the driver.
@@ -204,7 +201,7 @@ class _Watch:
                 continue
             self.failures += 1
             self.waiting_since = time.monotonic()
-            causes = _causes(record["ranks"])
+            causes = root_causes(record["ranks"])
             left = self.job.max_restarts - self.failures
             if left >= 0:
                 self.say(f"gang       attempt {self.attempt} failed ({causes}); restarting, {left} more allowed")
@@ -262,7 +259,7 @@ class _Watch:
         from orchestrator.launch.observer import explain
 
         causes = {str(rank): explain(e) for rank, e in getattr(error, "worker_failures", {}).items()}
-        what = _causes(causes) or explain(error)
+        what = root_causes(causes) or explain(error)
         logs = worker.attempt_folder(self.job.run_dir, self.attempt)
         return JobResult(
             outcome="failed",
@@ -301,13 +298,6 @@ def _trainer(job: TrainJob, *, private: bool) -> Any:
     )
     trainer.private = private
     return trainer
-
-
-def _causes(ranks: Mapping[str, str]) -> str:
-    """The ranks that failed by themselves, without those that only lost a peer."""
-    roots = {rank: why for rank, why in ranks.items() if why == DIED}
-    roots = roots or {rank: why for rank, why in ranks.items() if not any(word in why for word in COLLATERAL)}
-    return "; ".join(f"rank {rank}: {why}" for rank, why in (roots or ranks).items())
 
 
 def _refuse_impossible(request: Request, existing: inventory.Inventory) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ray.train import UserCallback
 
-from orchestrator.launch.job import DIED, GANG_FAILED
+from orchestrator.launch.failures import DIED, GANG_FAILED
 from orchestrator.training.rundir import RunDir
 
 DEATHS = ("The actor died unexpectedly", "Worker unexpectedly exits")

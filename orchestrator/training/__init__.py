@@ -2,6 +2,7 @@
 
     rundir.py     what a run leaves on disk, and how it is appended to
     gang.py       what the ranks must agree on, apart from gradients
+    run.py        a run in progress, as the loop and its callbacks see it
     loop.py       the loop: data, step, callbacks, agreement
     worker.py     the idempotent function that every worker runs
     resume.py     may this page continue that run?

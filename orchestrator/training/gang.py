@@ -7,6 +7,7 @@ exchanged here, over a gloo group of its own, and all ranks act on it at the sam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -28,19 +29,11 @@ class Gang:
         """Whether this is rank 0, which writes what is written once."""
         return self.rank == 0
 
-    def any(self, *flags: bool) -> tuple[bool, ...]:
-        """For each flag, whether it is up on any rank. One small all-reduce."""
+    def sum(self, values: Sequence[int]) -> list[int]:
+        """Element-wise sums over ranks of 64-bit integers (a flag counts the ranks that raise it)."""
         if self._group is None:
-            return flags
-        votes = torch.tensor(flags, dtype=torch.int32)
-        dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=self._group)
-        return tuple(bool(vote) for vote in votes.tolist())
-
-    def sum(self, values: list[int]) -> list[int]:
-        """Element-wise sums over ranks of 64-bit integers."""
-        if self._group is None:
-            return values
-        totals = torch.tensor(values, dtype=torch.int64)
+            return [int(value) for value in values]
+        totals = torch.tensor([int(value) for value in values], dtype=torch.int64)
         dist.all_reduce(totals, group=self._group)
         return totals.tolist()
 

@@ -9,58 +9,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from data_pipeline.loader import Loader
-from orchestrator.engines.base import Engine, StepReport
 from orchestrator.errors import DataError, RunError
 from orchestrator.planning.batch import StepBatch
-from orchestrator.planning.plan import Plan
-from orchestrator.training.gang import Gang
-from orchestrator.training.rundir import RunDir
-
-if TYPE_CHECKING:
-    from orchestrator.training.callbacks import Callback
-
-
-@dataclass(kw_only=True)
-class Run:
-    """A run in progress on this rank: what callbacks may look at. `step` counts finished steps."""
-
-    dir: RunDir
-    plan: Plan
-    engine: Engine
-    loader: Loader
-    gang: Gang
-    attempt: int
-    until: int
-    """Last step of this attempt; smaller than the plan's when the command line said so."""
-    step: int = 0
-    outcome: str = ""
-
-    @property
-    def finished(self) -> bool:
-        return self.step >= self.plan.total_steps
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One finished step, as callbacks see it. `data_wait_s` is the part of `seconds` spent waiting for data."""
-
-    batch: StepBatch
-    report: StepReport
-    lr: float
-    seconds: float
-    data_wait_s: float
-
-    @property
-    def number(self) -> int:
-        return self.batch.step
+from orchestrator.training.run import Callback, Run, Step
 
 
 def train_steps(run: Run, callbacks: Sequence[Callback], stop_asked: Callable[[], bool]) -> None:
@@ -75,7 +31,7 @@ def train_steps(run: Run, callbacks: Sequence[Callback], stop_asked: Callable[[]
         while run.step < run.until and not asked:
             step = _one_step(run, stream)
             run.step = step.number
-            asked = _together(run, partial(_tell, callbacks, "on_step", run, step), stop_asked)
+            asked = _together(run, partial(_tell, callbacks, "on_step", run, step), stop_asked, step.batch)
     run.outcome = "finished" if run.finished else "interrupted" if asked else "paused"
     _together(run, partial(_tell, callbacks, "on_stop", run), stop_asked)
 
@@ -122,16 +78,25 @@ def _tell(callbacks: Sequence[Callback], hook: str, *arguments: object) -> None:
         getattr(callback, hook)(*arguments)
 
 
-def _together(run: Run, act: Callable[[], None], stop_asked: Callable[[], bool]) -> bool:
-    """Acts, then agrees with all ranks on whether anyone failed and whether anyone asks to stop."""
+def _together(
+    run: Run, act: Callable[[], None], stop_asked: Callable[[], bool], batch: StepBatch | None = None
+) -> bool:
+    """Acts, then agrees with all ranks on whether anyone failed and whether anyone asks to stop.
+
+    With a `batch`, also that the samples which the ranks fed to their engines are those of the step: each
+    rank counts and adds up its own. All of it is one small all-reduce.
+    """
     error: Exception | None = None
     try:
         act()
     except Exception as raised:
         error = raised
-    failed, asked = run.gang.any(error is not None, stop_asked())
+    mine = samples_of_rank(batch, run.gang.rank, run.plan.data) if batch else range(0)
+    failed, asked, *fed = run.gang.sum([error is not None, stop_asked(), len(mine), sum(mine)])
     if not failed:
-        return asked
+        if batch:
+            _require_fed(batch, fed)
+        return asked > 0
     told = run.gang.gather(None if error is None else f"rank {run.gang.rank}: {type(error).__name__}: {error}")
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
@@ -139,6 +104,15 @@ def _together(run: Run, act: Callable[[], None], stop_asked: Callable[[], bool])
     if error is not None:
         raise error
     raise RunError("; ".join(message for message in told if message))
+
+
+def _require_fed(batch: StepBatch, fed: list[int]) -> None:
+    samples = range(batch.first_sample, batch.samples_after)
+    if fed != [len(samples), sum(samples)]:
+        raise DataError(
+            f"step {batch.step}: the ranks were fed {fed[0]} samples with sum {fed[1]} instead of samples"
+            f" {samples[0]} to {samples[-1]}; the ranks disagree on world size or position"
+        )
 
 
 def require_same_data(found: str, expected: str) -> None:

@@ -22,7 +22,6 @@ from orchestrator.engines.base import Device
 from orchestrator.errors import CheckpointError, CommandError, OrchestratorError
 from orchestrator.planning import Plan, make_plan
 from orchestrator.spec import ClusterSpec, load_run
-from orchestrator.training.callbacks import Callback
 from orchestrator.training.callbacks.checkpoints import Checkpoints
 from orchestrator.training.callbacks.guard import Guard
 from orchestrator.training.callbacks.ledger import Ledger
@@ -32,8 +31,9 @@ from orchestrator.training.callbacks.validation import Validation
 from orchestrator.training.checkpoint.manifest import Manifest, find
 from orchestrator.training.checkpoint.read import fill, newest_good
 from orchestrator.training.gang import Gang
-from orchestrator.training.loop import Run, require_same_data, train_steps
+from orchestrator.training.loop import require_same_data, train_steps
 from orchestrator.training.resume import require_same_experiment
+from orchestrator.training.run import Callback, Run
 from orchestrator.training.rundir import RunDir, cut_torn_tail, read_lines, write_atomically
 
 
@@ -86,11 +86,11 @@ def _train(
 
 def _callbacks(run: Run, restored: Manifest | None) -> list[Callback]:
     """In the order they act: guard before anything is written, checkpoints after all that belongs to the step."""
-    writers: list[Callback] = [Metrics()] if run.gang.leads else []
+    writers: list[Callback] = [Ledger(), Metrics()] if run.gang.leads else []
     validation: list[Callback] = [Validation()] if run.plan.spec.training.validation else []
     finished = run.gang.from_leader([manifest.step for manifest in find(run.dir.checkpoints).good])
     good = [step for step in finished if step <= run.step] if restored else []
-    return [Guard(), Ledger(), *writers, *validation, Checkpoints(good), Samples()]
+    return [Guard(), *writers, *validation, Checkpoints(good), Samples()]
 
 
 def _begin_attempt(folder: RunDir) -> int:

@@ -10,20 +10,3 @@
 A callback that talks to other ranks is present on all of them, in the same order; one that only writes
 is present on rank 0.
 """
-
-from __future__ import annotations
-
-from orchestrator.training.loop import Run, Step
-
-
-class Callback:
-    """Hooks of the loop. `on_stop` is called when the loop ends without an error; see `run.outcome`."""
-
-    def on_start(self, run: Run) -> None:
-        """Before the first step of this attempt."""
-
-    def on_step(self, run: Run, step: Step) -> None:
-        """After each optimizer step."""
-
-    def on_stop(self, run: Run) -> None:
-        """After the last step of this attempt."""

@@ -10,12 +10,11 @@ import time
 from dataclasses import asdict
 
 from orchestrator.errors import CheckpointError
-from orchestrator.training.callbacks import Callback
 from orchestrator.training.checkpoint.manifest import Manifest
 from orchestrator.training.checkpoint.retention import delete, to_delete
 from orchestrator.training.checkpoint.write import write_checkpoint
-from orchestrator.training.loop import Run, Step
 from orchestrator.training.resume import convergence_fingerprint, schedule_facts
+from orchestrator.training.run import Callback, Run, Step
 
 
 class Checkpoints(Callback):

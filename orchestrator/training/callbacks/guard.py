@@ -13,8 +13,7 @@ from dataclasses import asdict
 import numpy as np
 
 from orchestrator.errors import NonFiniteLoss
-from orchestrator.training.callbacks import Callback
-from orchestrator.training.loop import Run, Step
+from orchestrator.training.run import Callback, Run, Step
 from orchestrator.training.rundir import write_atomically
 
 

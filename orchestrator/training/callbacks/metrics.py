@@ -11,8 +11,7 @@ from typing import Any
 
 import torch
 
-from orchestrator.training.callbacks import Callback
-from orchestrator.training.loop import Run, Step
+from orchestrator.training.run import Callback, Run, Step
 from orchestrator.training.rundir import append_line, cut_torn_tail, last_line
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tokenizers import Tokenizer
 
-from orchestrator.training.callbacks import Callback
-from orchestrator.training.loop import Run
+from orchestrator.training.run import Callback, Run
 from orchestrator.training.text import continue_tokens
 
 

@@ -11,8 +11,7 @@ import math
 import numpy as np
 import torch
 
-from orchestrator.training.callbacks import Callback
-from orchestrator.training.loop import Run, Step
+from orchestrator.training.run import Callback, Run, Step
 
 MOST_TOKENS_FOR_BASELINE = 200_000_000
 
