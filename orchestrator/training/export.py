@@ -19,6 +19,7 @@ from orchestrator.spec import load_run
 from orchestrator.training.checkpoint.read import fill, newest_good
 from orchestrator.training.gang import Gang
 from orchestrator.training.rundir import RunDir
+from orchestrator.training.views.wandb import log_export
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -56,4 +57,6 @@ def export(run: RunDir, out: Path) -> int:
     module.generation_config.pad_token_id = module.config.pad_token_id
     module.save_pretrained(out)
     tokenizer.save_pretrained(out)
+    if load_run(run.resolved).spec.tracking.wandb and run.plan.exists():
+        log_export(run, out)
     return step

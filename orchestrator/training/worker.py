@@ -8,6 +8,7 @@ only state is what lies in the run's folder.
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -123,13 +124,14 @@ def _restore(run: Run, accepted: tuple[str, ...]) -> Manifest | None:
 
 
 def _announce(run: Run, restored: Manifest | None) -> None:
+    hosts = run.gang.gather(socket.gethostname())
     if not run.gang.leads:
         return
     write_atomically(run.dir.plan, json.dumps(run.plan.as_dict(), indent=1) + "\n")
     write_atomically(run.dir.plan.with_name(f"plan-{run.attempt}.json"), json.dumps(run.plan.as_dict(), indent=1) + "\n")
     run.dir.event(
-        "restored" if restored else "training", step=run.step, attempt=run.attempt, world_size=run.gang.world_size,
-        layout=run.plan.as_dict()["layout"],
+        "restored" if restored else "placed", step=run.step, attempt=run.attempt, world_size=run.gang.world_size,
+        layout=run.plan.as_dict()["layout"], hosts=hosts,
     )  # fmt: skip
 
 

@@ -92,4 +92,5 @@ def test_wandb_holds_every_step_once_over_two_attempts(site: Site) -> None:
     assert [step for step, _ in found] == list(range(1, 13))
     truth = [json.loads(line) for line in run.metrics.read_text().splitlines()]
     assert [json.loads(values["loss"]) for _, values in found] == [entry["loss"] for entry in truth]
+    assert {step for step, values in found if "validation_loss" in values} == {6, 12}
     assert [json.loads(values["tokens"]) for _, values in found] == [entry["tokens"] for entry in truth]

@@ -17,6 +17,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from orchestrator.training.views.wandb_file import history
 
 POLL_S = 1.0
 CLOSE_S = 60.0
+EXPORT_S = 600.0
 
 
 class WandbView:
@@ -64,45 +66,73 @@ def run_id(run: RunDir) -> str:
 
 
 def follow(run: RunDir) -> None:
-    """Logs every line of metrics.jsonl that W&B has not seen, until standard input closes."""
+    """Logs every line of metrics.jsonl that W&B has not seen, until standard input closes.
+
+    A step is held back until the next one is there: the validation that followed it belongs to it.
+    """
+    seen = last_step_logged(run.path / "wandb", run_id(run))
+    session = _session(run)
+    session.define_metric("tokens")
+    session.define_metric("*", step_metric="tokens")
+    if seen == 0:
+        _log_files(session, f"{run_id(run)}-pages", "spec", (run.spec, run.resolved, run.cluster, run.plan))
+    metrics, events = Follower(run.metrics), Follower(run.events)
+    validated: dict[int, float] = {}
+    held: list[dict[str, Any]] = []
+    open_ = True
+    while open_:
+        open_ = not _closed(POLL_S)
+        held += [record for record in metrics.new() if record["step"] > seen]
+        for event in events.new():
+            if event["event"] == "validated":
+                validated[event["step"]] = event["loss"]
+            elif event["event"] == "baseline":
+                session.summary["bigram_loss"] = event["loss"]
+        ready = held[:-1] if open_ else held
+        for record in ready:
+            session.log(_flat(record, validated), step=record["step"])
+        held = held[len(ready) :]
+    session.finish()
+
+
+def log_export(run: RunDir, out: Path) -> None:
+    """Adds an exported folder to the run's artifacts, in a process of its own whose failure harms nothing."""
+    command = [sys.executable, "-m", "orchestrator.training.views.wandb", str(run.path), str(out)]
+    run.logs.mkdir(parents=True, exist_ok=True)
+    with (run.logs / "wandb.log").open("ab") as log:
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=EXPORT_S, check=False)
+
+
+def _export(run: RunDir, out: Path) -> None:
+    session = _session(run)
+    _log_files(session, f"{run_id(run)}-export", "model", sorted(path for path in out.iterdir() if path.is_file()))
+    session.finish()
+
+
+def _session(run: RunDir) -> Any:
+    """The one W&B run of all attempts."""
     import wandb
     import yaml
 
     said = yaml.safe_load(run.resolved.read_text("utf-8"))
     section = said["tracking"]["wandb"]
     execution = json.loads(run.execution.read_text("utf-8"))
-    seen = last_step_logged(run.path / "wandb", run_id(run))
     plan = json.loads(run.plan.read_text("utf-8"))
-    session = wandb.init(
+    return wandb.init(
         dir=str(run.path), id=run_id(run), name=run.name, project=section["project"], entity=section["entity"],
-        tags=section["tags"], resume="allow", mode=_mode(section["mode"]), config={**said, "plan": plan, "git_commit": execution["git_commit"]},
+        tags=section["tags"], resume="allow", mode=_mode(section["mode"]),
+        config={**said, "plan": plan, "git_commit": execution["git_commit"]},
         settings=wandb.Settings(console="off", silent=True, disable_git=True),
     )  # fmt: skip
-    session.define_metric("tokens")
-    session.define_metric("*", step_metric="tokens")
-    if seen == 0:
-        pages = wandb.Artifact(f"{run_id(run)}-pages", type="spec")
-        for path in (run.spec, run.resolved, run.cluster, run.plan):
-            pages.add_file(str(path))
-        session.log_artifact(pages)
-    metrics, events = Follower(run.metrics), Follower(run.events)
-    validated: dict[int, float] = {}
-    open_ = True
-    while open_:
-        open_ = not _closed(POLL_S)
-        for event in events.new():
-            if event["event"] == "validated":
-                validated[event["step"]] = event["loss"]
-            elif event["event"] == "baseline":
-                session.summary["bigram_loss"] = event["loss"]
-        for record in metrics.new():
-            if record["step"] > seen:
-                seen = record["step"]
-                session.log(_flat(record, validated), step=record["step"])
-    for step, loss in validated.items():
-        session.summary["validation_loss"] = loss
-        session.summary["validation_step"] = step
-    session.finish()
+
+
+def _log_files(session: Any, name: str, kind: str, paths: Iterable[Path]) -> None:
+    import wandb
+
+    artifact = wandb.Artifact(name, type=kind)
+    for path in paths:
+        artifact.add_file(str(path))
+    session.log_artifact(artifact)
 
 
 def last_step_logged(folder: Path, identity: str) -> int:
@@ -140,4 +170,7 @@ if __name__ == "__main__":
     # Ray sends SIGTERM to the children of a job that is stopped; this one ends when its input closes, with all it read.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    follow(RunDir(Path(sys.argv[1])))
+    if len(sys.argv) == 2:
+        follow(RunDir(Path(sys.argv[1])))
+    else:
+        _export(RunDir(Path(sys.argv[1])), Path(sys.argv[2]))
