@@ -9,6 +9,7 @@ whoever reads the stream has to count it: a bad line in a user's file never sile
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,13 +52,13 @@ class Source(Section):
         """This source with its relative paths taken from `folder`, that of the mixture page."""
         return self
 
+    @abstractmethod
     def documents(self) -> Iterator[Document | Rejected]:
         """All documents, in an order that depends on nothing but the source's content."""
-        raise NotImplementedError
 
+    @abstractmethod
     def signature(self) -> str:
         """Changes whenever the documents may have changed; must cost milliseconds, not a reading."""
-        raise NotImplementedError
 
 
 SOURCES: Registry[type[Source]] = Registry(kind="source", package="data_pipeline.sources")
