@@ -103,16 +103,25 @@ class WorkerOutput:
         return whole.decode("utf-8", "replace").splitlines()
 
 
+FAILED = "Error in training function:"
+
+
 class Filter:
     """Whether a line of one rank is to be shown: not a library's log record or warning, nor what belongs to one.
 
-    The warnings module quotes the source line below a warning, indented by two blanks.
+    The warnings module quotes the source line below a warning, indented by two blanks. From Ray Train's
+    report of a failed worker on, nothing more is shown: the driver says in one line which rank failed and
+    why, and where the log with the traceback lies; on other ranks it is only the echo of a lost peer.
     """
 
     def __init__(self) -> None:
         self._after_warning = False
+        self._failed = False
 
     def __call__(self, text: str) -> bool:
+        self._failed = self._failed or text.startswith(FAILED)
+        if self._failed:
+            return False
         quoted = self._after_warning and text.startswith("  ")
         self._after_warning = bool(WARNING.search(text))
         return not quoted and not any(pattern.search(text) for pattern in CHATTER)

@@ -86,6 +86,12 @@ def test_the_source_line_that_a_warning_quotes_goes_with_it() -> None:
     assert [shown(line) for line in lines] == [False, False, True]
 
 
+def test_the_report_of_a_failed_worker_stays_in_its_log() -> None:
+    shown = Filter()
+    lines = ["step 3", "Error in training function:", "Traceback (most recent call last):", "RuntimeError: Connection reset by peer"]
+    assert [shown(line) for line in lines] == [True, False, False, False]
+
+
 def test_the_view_follows_new_attempts_and_leaves_out_torn_lines(tmp_path: Path) -> None:
     said: list[str] = []
     old = tmp_path / "logs" / "attempt-1"
