@@ -161,7 +161,7 @@ def train_job(run: RunDir, plan: Plan, grounded: ClusterSpec) -> TrainJob:
 def _summary(run: RunDir, result: JobResult, console: Console) -> None:
     last = last_line(run.metrics) or {"step": 0, "loss": float("nan")}
     saved = find(run.checkpoints).good
-    _show(console, f"{result.outcome:<11}step {last['step']:,}, loss {last['loss']:.4f}, {result.attempts} attempt(s); {run.path}")
+    _show(console, f"{result.outcome:<10} step {last['step']:,}, loss {last['loss']:.4f}, {result.attempts} attempt(s); {run.path}")
     if result.message:
         _show(console, result.message)
     for event in read_lines(run.events):
