@@ -1,8 +1,8 @@
-"""Real process groups for tests, started once per world size and reused by every test of the session.
+"""Real process groups for tests, started once per world size and reused by every test of a pytest run.
 
 Starting a worker costs seconds of imports on this suite's two cores, running a case in it milliseconds.
 So a server process imports the heavy libraries once, workers are forked from it, and each gang stays
-until the session ends. A gang in which a rank failed is thrown away, for its other ranks may wait in a
+until pytest ends. A gang in which a rank failed is thrown away, for its other ranks may wait in a
 collective for ever.
 
     losses = run_distributed(train, 2, "zero2")    # [train("zero2") on rank 0, ... on rank 1]
@@ -119,7 +119,7 @@ def _worker(connection: Connection, store: str, rank: int, world_size: int) -> N
         try:
             func, args = pickle.loads(connection.recv_bytes())
         except EOFError:
-            os._exit(0)  # the session is over; process groups of dead peers are not worth a farewell
+            os._exit(0)  # pytest is over; process groups of dead peers are not worth a farewell
         try:
             answer = ("", func(*args))
         except Exception:

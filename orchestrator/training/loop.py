@@ -113,12 +113,3 @@ def _require_fed(batch: StepBatch, fed: list[int]) -> None:
             f"step {batch.step}: the ranks were fed {fed[0]} samples with sum {fed[1]} instead of samples"
             f" {samples[0]} to {samples[-1]}; the ranks disagree on world size or position"
         )
-
-
-def require_same_data(found: str, expected: str) -> None:
-    """Raises DataError when prepared data is not what the run was started on."""
-    if found != expected:
-        raise DataError(
-            f"the prepared data has fingerprint {found[:12]}, and this run was started on {expected[:12]}: the mixture, its"
-            " documents or the tokenizer changed. Continue with the data it was started on, or start a new run"
-        )

@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from orchestrator.errors import CommandError
+from orchestrator.errors import CommandError, DataError
 from orchestrator.planning.plan import Plan
 from orchestrator.spec.compare import diff_values, kind_of
 from orchestrator.spec.run import RunSpec
@@ -46,6 +46,15 @@ def require_same_experiment(manifest: Manifest, plan: Plan, accepted: Collection
             f"this is not the experiment that step {manifest.step} was saved from:\n  "
             + "\n  ".join(refused)
             + f'\nTo continue with the change, say that it is meant: ACCEPT="{names}"; or start a new run'
+        )
+
+
+def require_same_data(found: str, expected: str) -> None:
+    """Raises DataError when prepared data is not what the run was started on."""
+    if found != expected:
+        raise DataError(
+            f"the prepared data has fingerprint {found[:12]}, and this run was started on {expected[:12]}: the mixture, its"
+            " documents or the tokenizer changed. Continue with the data it was started on, or start a new run"
         )
 
 

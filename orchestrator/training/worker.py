@@ -32,8 +32,8 @@ from orchestrator.training.callbacks.validation import Validation
 from orchestrator.training.checkpoint.manifest import Manifest, find
 from orchestrator.training.checkpoint.read import fill, newest_good
 from orchestrator.training.gang import Gang
-from orchestrator.training.loop import require_same_data, train_steps
-from orchestrator.training.resume import require_same_experiment
+from orchestrator.training.loop import train_steps
+from orchestrator.training.resume import require_same_data, require_same_experiment
 from orchestrator.training.run import Callback, Run
 from orchestrator.training.rundir import RunDir, cut_torn_tail, read_lines, write_atomically
 

@@ -6,7 +6,6 @@ not cover to the last element is an error, never a silent zero.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -96,8 +95,3 @@ def _overlap(box: Box, offsets: list[int], shape: list[int]) -> tuple[tuple[slic
         source.append(slice(start - theirs, stop - theirs))
         target.append(slice(start - mine, stop - mine))
     return tuple(source), tuple(target)
-
-
-def total_elements(manifest: Manifest) -> int:
-    """Elements of all tensors of a checkpoint."""
-    return sum(math.prod(entry["shape"]) for entry in manifest.boxes.values())
