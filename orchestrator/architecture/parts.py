@@ -1,7 +1,7 @@
 """The parts a transformer is made of, as data: enough to count, to plan and to build, and no tensor.
 
 Parameter counts and FLOPs were wrong in planners whenever a formula for "the" transformer met a model
-with grouped queries, gated units or tied embeddings. Here each part counts itself.
+with grouped queries, gated units, experts or tied embeddings. Here each part counts itself.
 
     hidden   width of the residual stream      heads     query heads
     size     width of the feed-forward         kv_heads  key and value heads (grouped queries)
@@ -12,17 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-
-@dataclass(frozen=True, kw_only=True)
-class Embedding:
-    """Token embedding, [vocab, hidden]."""
-
-    vocab: int
-    hidden: int
-
-    @property
-    def parameters(self) -> int:
-        return self.vocab * self.hidden
+Activation = Literal["silu", "gelu", "gelu_tanh"]
+"""`gelu_tanh` is GELU's tanh approximation (Hendrycks and Gimpel 2016, section 2), as BLOOM has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +29,61 @@ class RMSNorm:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LayerNorm:
+    """Mean and variance norm with a gain and a bias (Ba et al. 2016)."""
+
+    hidden: int
+    eps: float
+
+    @property
+    def parameters(self) -> int:
+        return 2 * self.hidden
+
+
+Norm = RMSNorm | LayerNorm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding:
+    """Token embedding, [vocab, hidden]; BLOOM norms its output."""
+
+    vocab: int
+    hidden: int
+    norm: Norm | None = None
+
+    @property
+    def parameters(self) -> int:
+        return self.vocab * self.hidden + (self.norm.parameters if self.norm else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rotary:
-    """Rotary position embedding over the whole head (Su et al. 2021); no parameters."""
+    """Rotary position embedding (Su et al. 2021) over the first `dims` of each head's `head_dim`; no parameters."""
 
     theta: float
     head_dim: int
+    dims: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ALiBi:
+    """Attention with linear biases (Press et al. 2022): -slope x distance is added to each score; no parameters."""
+
+    heads: int
+
+    @property
+    def slopes(self) -> tuple[float, ...]:
+        """One slope per head: powers of 2^(-8/n), n the power of two below `heads`; the rest lie between them.
+
+        The paper's own rule for counts that are no power of two, as in its `get_slopes`.
+        """
+        power = 1 << (self.heads.bit_length() - 1)
+        first = tuple(2.0 ** (-8.0 * (index + 1) / power) for index in range(power))
+        between = tuple(2.0 ** (-4.0 * (2 * index + 1) / power) for index in range(self.heads - power))
+        return first + between
+
+
+Position = Rotary | ALiBi
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +96,7 @@ class Attention:
     head_dim: int
     bias: bool
     causal: bool
-    position: Rotary
+    position: Position
 
     @property
     def parameters(self) -> int:
@@ -78,13 +119,82 @@ class GatedFeedForward:
 
     hidden: int
     size: int
-    activation: Literal["silu", "gelu"]
+    activation: Activation
 
     @property
     def parameters(self) -> int:
         return 3 * self.hidden * self.size
 
     matmul_parameters = parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedForward:
+    """down(act(up(x))), two matrices."""
+
+    hidden: int
+    size: int
+    activation: Activation
+    bias: bool
+
+    @property
+    def parameters(self) -> int:
+        return self.matmul_parameters + (self.size + self.hidden if self.bias else 0)
+
+    @property
+    def matmul_parameters(self) -> int:
+        return 2 * self.hidden * self.size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Router:
+    """Sends each token to its `per_token` best of `experts`; how the load is kept even.
+
+    scores: `softmax` weighs the chosen experts by a softmax over themselves; `sigmoid` by each one's sigmoid,
+        normalised over the chosen (DeepSeek-V3, arXiv:2412.19437, section 2.1.2).
+    balance_loss: coefficient of the load-balancing loss of each sequence, E / (k T^2) sum_e p_e n_e, p_e the summed
+        softmax probability and n_e the number of tokens of expert e (Switch, arXiv:2101.03961, section 2.2,
+        per sequence as in DeepSeek-V2, so that no layout or micro-batch changes it); 0 leaves it out.
+    z_loss: coefficient of the mean squared log-normaliser of the router's logits (ST-MoE, arXiv:2202.08906); 0: none.
+    bias_rate: step of the bias added to an expert's score when choosing, up for the underused and down for the
+        overused after each optimizer step (arXiv:2408.15664); 0: no bias.
+    capacity: tokens an expert takes, as a multiple of an even share; more are dropped. None: no token is dropped.
+    """
+
+    hidden: int
+    experts: int
+    per_token: int
+    scores: Literal["softmax", "sigmoid"] = "softmax"
+    balance_loss: float = 0.0
+    z_loss: float = 0.0
+    bias_rate: float = 0.0
+    capacity: float | None = None
+
+    @property
+    def parameters(self) -> int:
+        return self.hidden * self.experts
+
+    matmul_parameters = parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixtureOfExperts:
+    """A router and its experts, all alike."""
+
+    router: Router
+    expert: GatedFeedForward
+
+    @property
+    def parameters(self) -> int:
+        return self.router.parameters + self.router.experts * self.expert.parameters
+
+    @property
+    def matmul_parameters(self) -> int:
+        """Of the experts that one token meets."""
+        return self.router.matmul_parameters + self.router.per_token * self.expert.matmul_parameters
+
+
+FeedForwardPart = GatedFeedForward | FeedForward | MixtureOfExperts
 
 
 @dataclass(frozen=True, kw_only=True)

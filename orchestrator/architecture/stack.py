@@ -6,17 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from orchestrator.architecture.parts import Attention, Embedding, GatedFeedForward, Head, RMSNorm
+from orchestrator.architecture.names import Names
+from orchestrator.architecture.parts import Attention, Embedding, FeedForwardPart, Head, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """One layer: attention and feed-forward, each behind its norm."""
+    """One layer: attention and feed-forward, each behind its norm.
+
+    residual: `serial`, the feed-forward reads what attention wrote; `parallel`, both read the layer's input and
+        their outputs are added (GPT-J, NeoX, PaLM).
+    """
 
     attention: Attention
-    feed_forward: GatedFeedForward
-    norm: RMSNorm
+    feed_forward: FeedForwardPart
+    norm: Norm
     norm_placement: Literal["pre"] = "pre"
+    residual: Literal["serial", "parallel"] = "serial"
 
     @property
     def parameters(self) -> int:
@@ -29,10 +35,11 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class HuggingFace:
-    """The `transformers` classes that are this architecture, and the configuration that makes them so."""
+    """The `transformers` classes that are this architecture, the configuration that makes them so, and their names."""
 
     model_class: str
     config_class: str
+    names: Names
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -42,7 +49,7 @@ class Architecture:
 
     embedding: Embedding
     blocks: tuple[Block, ...]
-    final_norm: RMSNorm
+    final_norm: Norm
     head: Head
     max_positions: int
     initial_std: float
@@ -60,7 +67,10 @@ class Architecture:
 
     @property
     def matmul_parameters(self) -> int:
-        """Parameters that each token is multiplied with: not the embedding look-up, but the head even when tied."""
+        """Parameters that each token is multiplied with: not the embedding look-up, but the head even when tied.
+
+        Of a mixture of experts, those that one token meets.
+        """
         return self.head.matmul_parameters + sum(block.matmul_parameters for block in self.blocks)
 
     def flops_per_token(self, sequence_length: int) -> int:

@@ -14,6 +14,7 @@ class Capabilities:
     zero_stages: frozenset[int]
     offload: frozenset[str]
     precisions: frozenset[str]
+    recompute: frozenset[str]
     zero_stages_of_optimizer: MappingProxyType[str, frozenset[int]]
     """Which ZeRO stages can partition which optimizer's state."""
 
@@ -27,6 +28,7 @@ CAPABILITIES: MappingProxyType[str, Capabilities] = MappingProxyType(
             zero_stages=frozenset({0}),
             offload=frozenset({"none"}),
             precisions=frozenset({"fp32", "bf16"}),
+            recompute=frozenset({"none", "full"}),
             zero_stages_of_optimizer=MappingProxyType({"adamw": frozenset({0}), "adafactor": frozenset({0})}),
         ),
         "deepspeed": Capabilities(
@@ -34,8 +36,18 @@ CAPABILITIES: MappingProxyType[str, Capabilities] = MappingProxyType(
             zero_stages=_EVERY_STAGE,
             offload=frozenset({"none", "optimizer", "parameters"}),
             precisions=frozenset({"fp32", "bf16"}),
+            recompute=frozenset({"none", "full"}),
             # Factored moments are row and column sums of whole matrices: ZeRO's flat partitions cannot hold them.
             zero_stages_of_optimizer=MappingProxyType({"adamw": _EVERY_STAGE, "adafactor": frozenset({0})}),
+        ),
+        "megatron": Capabilities(
+            axes=frozenset({"data", "tensor", "pipeline", "virtual", "context", "expert", "expert_tensor"}),
+            # Stage 1 is Megatron-core's distributed optimizer.
+            zero_stages=frozenset({0, 1}),
+            offload=frozenset({"none"}),
+            precisions=frozenset({"fp32", "bf16"}),
+            recompute=frozenset({"none", "selective", "full"}),
+            zero_stages_of_optimizer=MappingProxyType({"adamw": frozenset({0, 1}), "adafactor": frozenset()}),
         ),
     }
 )

@@ -27,20 +27,23 @@ def choose_layout(spec: RunSpec[Any], architecture: Architecture, device: Device
     said = spec.parallelism
     reasons: list[str] = []
     engine = "deepspeed" if said.engine == "auto" else said.engine
-    tensor, pipeline = said.tensor or 1, said.pipeline or 1
+    tensor, pipeline, context = said.tensor or 1, said.pipeline or 1, said.context or 1
     common = batch_sizes_gcd(spec)
     data = said.data
     if data is None:
-        most = max(1, devices // (tensor * pipeline)) if "data" in CAPABILITIES[engine].axes else 1
+        most = max(1, devices // (tensor * pipeline * context)) if "data" in CAPABILITIES[engine].axes else 1
         data = max(divisors(max(1, common // (said.micro_batch or 1)), at_most=most), default=1)
         reasons.append(f"data {data}: the most of {devices} devices whose number divides the batch")
-        if data * tensor * pipeline < devices and engine != "reference":
-            idle = devices - data * tensor * pipeline
+        taken = data * tensor * pipeline * context
+        if taken < devices and engine != "reference":
+            idle = devices - taken
             reasons.append(f"{idle} of {devices} devices stay idle: batch sizes have the common divisor {common}")
     stages = _stages(spec, engine, data)
     layout = Layout(
         engine=engine, data=data, tensor=tensor, pipeline=pipeline, micro_batch=said.micro_batch or 1,
-        zero=stages[0], offload=said.offload, recompute=said.recompute,
+        zero=stages[0], offload=said.offload, recompute=said.recompute, context=context, virtual=said.virtual,
+        expert=said.expert or 1, expert_tensor=said.expert_tensor or tensor,
+        sequence_parallel=tensor > 1 if said.sequence_parallel is None else said.sequence_parallel,
     )  # fmt: skip
     check(Case(spec=spec, layout=layout, architecture=architecture, device=device, devices=devices))
     fitting = [stage for stage in stages if _fits(replace(layout, zero=stage), spec, architecture, device)]

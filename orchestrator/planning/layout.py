@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Degrees of the parallel axes and the choices that go with them; every value is resolved."""
+    """Degrees of the parallel axes and the choices that go with them; every value is resolved.
+
+    `expert` and `expert_tensor` are no axes of their own: they fold the ranks of data, context and tensor anew.
+    """
 
     engine: str
     data: int
@@ -17,13 +20,20 @@ class Layout:
     zero: int
     offload: str
     recompute: str
+    context: int = 1
+    virtual: int = 1
+    expert: int = 1
+    expert_tensor: int = 1
+    sequence_parallel: bool = False
 
     @property
     def world_size(self) -> int:
         """Ranks: the product of the axes."""
-        return self.data * self.tensor * self.pipeline
+        return self.data * self.context * self.tensor * self.pipeline
 
     @property
     def product(self) -> str:
         """The product law with its numbers, for messages."""
-        return f"data {self.data} x tensor {self.tensor} x pipeline {self.pipeline} = {self.world_size}"
+        axes = {"data": self.data, "context": self.context, "tensor": self.tensor, "pipeline": self.pipeline}
+        named = [f"{axis} {degree}" for axis, degree in axes.items() if degree > 1 or axis != "context"]
+        return f"{' x '.join(named)} = {self.world_size}"

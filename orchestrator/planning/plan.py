@@ -14,6 +14,7 @@ from orchestrator.planning.devices import Device, device_of
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory
 from orchestrator.planning.schedule import LrSchedule, resolve_schedule
+from orchestrator.planning.stages import Stages, split
 from orchestrator.planning.time import Time, estimate_time
 from orchestrator.spec.cluster import ClusterSpec
 from orchestrator.spec.run import RunSpec
@@ -52,6 +53,11 @@ class Plan:
     @property
     def data(self) -> int:
         return self.layout.data
+
+    @property
+    def stages(self) -> Stages:
+        """The blocks of every pipeline rank, chunk by chunk."""
+        return split(self.architecture, self.layout)
 
     @property
     def micro_batch(self) -> int:

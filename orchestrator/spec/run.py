@@ -36,6 +36,13 @@ Degree = Annotated[
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}),
 ]
 """The size of a parallel axis, or `auto`: the planner chooses."""
+Switch = Annotated[
+    bool | None,
+    BeforeValidator(_auto),
+    _SHOWN_AS_AUTO,
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"const": "auto"}]}),
+]
+"""On, off, or `auto`."""
 ZeroStage = Annotated[
     Annotated[int, Field(ge=0, le=3)] | None,
     BeforeValidator(_auto),
@@ -61,17 +68,28 @@ class Data(Section):
 class Parallelism(Section):
     """Layout: changes speed and memory, never the curve. Everything not said is `auto`."""
 
-    engine: Literal["auto", "reference", "deepspeed"] = "auto"
+    engine: Literal["auto", "reference", "deepspeed", "megatron"] = "auto"
     data: Degree = None
     tensor: Degree = 1
+    sequence_parallel: Switch = None
+    """Whether tensor-parallel ranks share out the sequence between matrices; `auto`: where tensor is above 1."""
     pipeline: Degree = 1
+    virtual: int = Field(default=1, ge=1, le=2**10)
+    """Model chunks per pipeline rank, interleaved (Narayanan et al. 2021, section 2.2)."""
+    context: Degree = 1
+    """Ranks that share out each sequence."""
+    expert: Degree = 1
+    """Ranks that share out the experts of a layer; they are ranks of data and context, no axis of their own."""
+    expert_tensor: Degree = None
+    """Ranks that share out each expert's matrices; `auto`: as many as tensor."""
     micro_batch: Degree = None
     """Sequences per forward pass on one rank."""
     zero: ZeroStage = None
     """ZeRO stage: 0 nothing, 1 optimizer states, 2 gradients too, 3 parameters too are partitioned."""
     offload: Literal["none", "optimizer", "parameters"] = "none"
     """What ZeRO keeps in host memory; `parameters` includes the optimizer and needs stage 3."""
-    recompute: Literal["none", "full"] = "none"
+    recompute: Literal["none", "selective", "full"] = "none"
+    """Activations computed again in the backward pass: none, attention's core, or whole layers."""
 
 
 class Checkpoint(Section):

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from orchestrator.architecture.family import Family
+from orchestrator.architecture.names import LLAMA_LIKE
 from orchestrator.architecture.parts import Attention, Embedding, GatedFeedForward, Head, RMSNorm, Rotary
 from orchestrator.architecture.stack import Architecture, Block, HuggingFace
 from orchestrator.pages import Count
@@ -62,7 +63,7 @@ class Llama(Family):
         block = Block(
             attention=Attention(
                 hidden=self.hidden_size, heads=self.heads, kv_heads=kv_heads, head_dim=head_dim,
-                bias=False, causal=True, position=Rotary(theta=self.rope_theta, head_dim=head_dim),
+                bias=False, causal=True, position=Rotary(theta=self.rope_theta, head_dim=head_dim, dims=head_dim),
             ),
             feed_forward=GatedFeedForward(hidden=self.hidden_size, size=self.ffn_size, activation="silu"),
             norm=norm,
@@ -82,5 +83,7 @@ class Llama(Family):
             head=Head(vocab=self.vocab_size, hidden=self.hidden_size, tied=self.tie_embeddings),
             max_positions=self.max_positions,
             initial_std=self.initial_std,
-            huggingface=HuggingFace(model_class="LlamaForCausalLM", config_class="LlamaConfig", config=config),
+            huggingface=HuggingFace(
+                model_class="LlamaForCausalLM", config_class="LlamaConfig", names=LLAMA_LIKE, config=config
+            ),
         )
