@@ -3,9 +3,11 @@
     base.py        the contract
     boxes.py       the training state as blocks of global tensors
     optimizers.py  the torch optimizers of a page
+    process_group.py  the ranks an engine trains over
     metering.py    losses averaged over micro-batches and ranks
     reference.py   plain PyTorch in one process, the oracle
     deepspeed/     ZeRO 0-3
+    megatron/      tensor, sequence, pipeline, context and expert parallelism
 """
 
 from __future__ import annotations
@@ -16,7 +18,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orchestrator.engines.base import Engine
 
-_HOMES = {"reference": "orchestrator.engines.reference", "deepspeed": "orchestrator.engines.deepspeed.engine"}
+_HOMES = {
+    "reference": "orchestrator.engines.reference",
+    "deepspeed": "orchestrator.engines.deepspeed.engine",
+    "megatron": "orchestrator.engines.megatron.engine",
+}
 
 
 def make_engine(name: str) -> Engine:

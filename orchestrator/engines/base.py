@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import torch
 
 from orchestrator.engines.boxes import ShardedState
+from orchestrator.engines.routing import RoutingReport
 from orchestrator.objectives import Batch, Objective
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class StepReport:
     grad_norm: float
     skipped: bool
     terms: dict[str, float] = field(default_factory=dict)
+    routing: RoutingReport | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

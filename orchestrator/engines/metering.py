@@ -15,12 +15,12 @@ from orchestrator.objectives import LossReport
 class Meter:
     """Token-weighted means of a loss and its terms.
 
-    distributed: whether `means` sums over all ranks of the default process group (collective).
+    group: whose ranks `means` sums over (collective); None for this process alone.
     """
 
-    def __init__(self, device: torch.device, *, distributed: bool = False) -> None:
+    def __init__(self, device: torch.device, *, group: distributed.ProcessGroup | None = None) -> None:
         self._device = device
-        self._distributed = distributed
+        self._group = group
         self._sums: dict[str, torch.Tensor] = {}
         self.tokens = 0
 
@@ -34,8 +34,8 @@ class Meter:
         """The mean loss and the mean of each term; afterwards `tokens` counts those of all ranks."""
         count = torch.tensor(self.tokens, dtype=torch.float64, device=self._device)
         packed = torch.stack([count, *self._sums.values()])
-        if self._distributed:
-            distributed.all_reduce(packed)
+        if self._group is not None:
+            distributed.all_reduce(packed, group=self._group)
         tokens, *sums = packed.tolist()
         self.tokens = int(tokens)
         means = {name: total / tokens for name, total in zip(self._sums, sums, strict=True)}

@@ -76,7 +76,8 @@ def materialise_state(
     gradients with lr 0 makes it and leaves the weights alone.
     """
     saved = [(group["lr"], group["params"]) for group in optimizer.param_groups]
-    gradients = [tensor.grad for group in parameters for tensor in group]
+    # A view of a larger parameter has none before a step, and asking it warns.
+    gradients = [tensor.grad if tensor.is_leaf else None for group in parameters for tensor in group]
     for group, tensors in zip(optimizer.param_groups, parameters, strict=True):
         group["lr"], group["params"] = 0.0, list(tensors)
         for tensor in tensors:

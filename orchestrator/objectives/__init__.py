@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
+from torch.nn import functional
 
 Batch = dict[str, torch.Tensor]
 
@@ -23,6 +24,30 @@ class LossReport:
     terms: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
+class Logits(Protocol):
+    """Scores over a vocabulary, [b, s, V], which may lie in parts on several ranks."""
+
+    def cross_entropy(self, labels: torch.Tensor) -> torch.Tensor:
+        """labels [b, s] -> nats [b, s], fp32."""
+
+    def log_normaliser(self) -> torch.Tensor:
+        """log sum exp over the vocabulary, [b, s], fp32."""
+
+
+class WholeLogits:
+    """Logits that this process holds in one tensor. Computed with in fp32, whatever the model computes in."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        self._logits_BSV = logits.float()
+
+    def cross_entropy(self, labels: torch.Tensor) -> torch.Tensor:
+        losses = functional.cross_entropy(self._logits_BSV.flatten(0, 1), labels.flatten(), reduction="none")
+        return losses.view_as(labels)
+
+    def log_normaliser(self) -> torch.Tensor:
+        return self._logits_BSV.logsumexp(dim=-1)
+
+
 class Objective(Protocol):
     """Made from the `training` section of a page by `from_training`."""
 
@@ -34,3 +59,13 @@ class Objective(Protocol):
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> LossReport:
         """Runs `model` on `batch` (both on one device)."""
+
+
+class LogitsObjective(Objective, Protocol):
+    """An objective of one forward pass and its logits: it can be trained where these lie in parts, or on another rank.
+
+    Every tensor of its batch is [b, s].
+    """
+
+    def score(self, logits: Logits, batch: Batch) -> LossReport:
+        """The loss of logits that a model gave for the batch's `input_ids`."""

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn import functional
 
-from orchestrator.objectives import Batch, LossReport
+from orchestrator.objectives import Batch, Logits, LossReport, WholeLogits
 from orchestrator.registry import OBJECTIVES
 
 
@@ -36,12 +35,14 @@ class CausalLM:
         return {"input_ids": tokens[:, :-1].contiguous(), "labels": tokens[:, 1:].contiguous()}
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> LossReport:
+        return self.score(WholeLogits(model(input_ids=batch["input_ids"], use_cache=False).logits), batch)
+
+    def score(self, logits: Logits, batch: Batch) -> LossReport:
         labels = batch["labels"]
-        logits_BSV = model(input_ids=batch["input_ids"], use_cache=False).logits.float()
-        loss = functional.cross_entropy(logits_BSV.flatten(0, 1), labels.flatten())
+        loss = logits.cross_entropy(labels).mean()
         terms = {"cross_entropy": loss.detach()}
         if self.z_loss:
-            penalty = self.z_loss * logits_BSV.logsumexp(dim=-1).square().mean()
+            penalty = self.z_loss * logits.log_normaliser().square().mean()
             terms["z_loss"] = penalty.detach()
             loss = loss + penalty
         return LossReport(loss=loss, tokens=labels.numel(), terms=terms)

@@ -27,6 +27,7 @@ from orchestrator.engines.optimizers import (
     set_step,
     slots,
 )
+from orchestrator.engines.process_group import join_process_group
 from orchestrator.models.build import build_module, initialiser, recompute_activations
 from orchestrator.objectives import Batch, Objective
 from orchestrator.planning.capabilities import CAPABILITIES, Capabilities
@@ -47,7 +48,7 @@ class DeepSpeedEngine:
 
     def build(self, plan: Plan, device: Device) -> None:
         deepspeed = runtime.import_deepspeed(device)
-        self._made_process_group = runtime.join_process_group(device, plan.world_size)
+        self._made_process_group = join_process_group(device, plan.world_size)
         # Before ZeRO-3 makes its first parameter: a config read earlier takes the world for one rank.
         deepspeed.init_distributed(dist_backend=device.backend, verbose=False)
         training = plan.spec.training
@@ -82,7 +83,7 @@ class DeepSpeedEngine:
 
     def train_step(self, batches: Iterable[Batch], *, lr: float) -> StepReport:
         micro_batches = list(batches)
-        meter = Meter(self._device, distributed=True)
+        meter = Meter(self._device, group=distributed.group.WORLD)
         self._engine.train()
         for index, batch in enumerate(micro_batches):
             self._engine.set_gradient_accumulation_boundary(index == len(micro_batches) - 1)
@@ -96,7 +97,7 @@ class DeepSpeedEngine:
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> EvalReport:
-        meter = Meter(self._device, distributed=True)
+        meter = Meter(self._device, group=distributed.group.WORLD)
         self._engine.eval()
         for batch in batches:
             meter.add(self.objective.loss(self._engine, self._place(batch)))

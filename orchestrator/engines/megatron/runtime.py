@@ -1,0 +1,63 @@
+"""What Megatron-core keeps per process: parallel groups, random states, buffers; and how to leave the process clean."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import distributed
+
+if TYPE_CHECKING:
+    from orchestrator.planning.layout import Layout
+
+
+def import_core() -> Any:
+    """`megatron.core`, imported without its advice to install Apex and Transformer Engine, which the README gives."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        core = importlib.import_module("megatron.core")
+        importlib.import_module("megatron.core.models.gpt.gpt_model")
+        importlib.import_module("megatron.core.optimizer")
+    logging.getLogger("megatron").setLevel(logging.WARNING)
+    # It calls collectives by names that torch 2.13 renamed, which warns at every call.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
+    return core
+
+
+def initialise(layout: Layout, seed: int) -> None:
+    """Makes the parallel groups of a layout over the default process group. Collective."""
+    from megatron.core import parallel_state, tensor_parallel
+
+    parallel_state.initialize_model_parallel(
+        tensor_model_parallel_size=layout.tensor,
+        pipeline_model_parallel_size=layout.pipeline,
+        virtual_pipeline_model_parallel_size=layout.virtual if layout.virtual > 1 else None,
+        context_parallel_size=layout.context,
+        expert_model_parallel_size=layout.expert,
+        expert_tensor_parallel_size=layout.expert_tensor,
+        # Used only by core's own checkpoints.
+        create_gloo_process_groups=False,
+    )
+    before = torch.get_rng_state()
+    tensor_parallel.model_parallel_cuda_manual_seed(seed % 2**31)
+    torch.set_rng_state(before)
+
+
+def terminate(groups: list[Any]) -> None:
+    """Forgets the layout and destroys the process groups that `initialise` made."""
+    from megatron.core import parallel_state, tensor_parallel
+    from megatron.core.transformer.moe.token_dispatcher import MoEAlltoAllTokenDispatcher
+
+    parallel_state.destroy_model_parallel()
+    tensor_parallel.get_cuda_rng_tracker().reset()
+    MoEAlltoAllTokenDispatcher.cuda_dtoh_stream = None
+    for group in groups:
+        distributed.destroy_process_group(group)
+
+
+def process_groups() -> set[Any]:
+    """All process groups of this process, to tell later which ones are new."""
+    return set(distributed.distributed_c10d._world.pg_map)
