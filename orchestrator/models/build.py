@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def huggingface_config(architecture: Architecture) -> Any:
-    """The `transformers` configuration object, with PyTorch's fused attention."""
+    """The `transformers` configuration object, with PyTorch's fused attention where the class has it (BLOOM's has not)."""
     import transformers
 
     named = architecture.huggingface
-    config_class = getattr(transformers, named.config_class)
-    return config_class(**named.config, attn_implementation="sdpa")
+    attention = "sdpa" if getattr(transformers, named.model_class)._supports_sdpa else "eager"
+    return getattr(transformers, named.config_class)(**named.config, attn_implementation=attention)
 
 
 def build_module(architecture: Architecture, *, dtype: torch.dtype, device: torch.device) -> torch.nn.Module:

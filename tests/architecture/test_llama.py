@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from orchestrator.architecture.families.llama import Llama
-from orchestrator.architecture.stack import Architecture
 from orchestrator.registry import FAMILIES
-from orchestrator.spec import load_run
+from tests.architecture.modules import assert_names_are_the_modules, count, huggingface, shipped
 
-ROOT = Path(__file__).resolve().parents[2]
-
-# Touvron et al. 2023, table 2, in the exact counts of the released weights.
+# Touvron et al. 2023, table 2, in the exact counts of the released weights; 1b is Llama 3.2's.
 PUBLISHED = {"7b": 6_738_415_616, "13b": 13_015_864_320, "33b": 32_528_943_616, "65b": 65_285_660_672}
+LATER = {"1b": 1_235_814_400}
 
 SMALL: dict[str, Any] = {
     "family": "llama", "layers": 3, "hidden_size": 48, "heads": 6, "ffn_size": 112, "vocab_size": 250, "max_positions": 64,
@@ -31,35 +28,26 @@ VARIANTS = {
 }
 
 
-def shipped(name: str) -> Architecture:
-    return load_run(ROOT / f"model_specs/llama/{name}.yaml").spec.model.architecture()
-
-
-def huggingface(architecture: Architecture) -> Any:
-    """The module that the architecture names, without memory for its weights."""
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
-    said = architecture.huggingface
-    config = getattr(transformers, said.config_class)(**said.config)
-    with torch.device("meta"):
-        return getattr(transformers, said.model_class)(config)
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [*PUBLISHED, *LATER])
 def test_a_published_size_has_the_published_count(name: str) -> None:
-    assert shipped(name).parameters == PUBLISHED[name]
+    assert shipped(f"llama/{name}").parameters == (PUBLISHED | LATER)[name]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_count_is_that_of_the_module(variant: str) -> None:
     architecture = Llama(**{**SMALL, **VARIANTS[variant]}).architecture()
-    assert architecture.parameters == sum(weight.numel() for weight in huggingface(architecture).parameters())
+    assert architecture.parameters == count(huggingface(architecture))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_names_are_those_of_the_module(variant: str) -> None:
+    assert_names_are_the_modules(Llama(**{**SMALL, **VARIANTS[variant]}).architecture())
 
 
 def test_7b_is_the_module_of_that_name() -> None:
-    architecture = shipped("7b")
+    architecture = shipped("llama/7b")
     module = huggingface(architecture)
-    assert architecture.parameters == sum(weight.numel() for weight in module.parameters()) == PUBLISHED["7b"]
+    assert architecture.parameters == count(module) == PUBLISHED["7b"]
     assert module.config.rms_norm_eps == 1e-6
     assert module.model.layers[0].self_attn.q_proj.bias is None
 
@@ -67,14 +55,14 @@ def test_7b_is_the_module_of_that_name() -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_flops_are_a_little_above_six_per_parameter(name: str) -> None:
     """6N is the usual estimate; attention scores over 2048 positions add to it, the look-up takes from it."""
-    architecture = shipped(name)
+    architecture = shipped(f"llama/{name}")
     ratio = architecture.flops_per_token(2048) / (6 * architecture.parameters)
     assert 1.0 < ratio < 1.16
 
 
 def test_flops_are_palms_formula() -> None:
     """Chowdhery et al. 2022, appendix B: 6N + 12 L H Q T, N without the embedding's look-up."""
-    architecture = shipped("7b")
+    architecture = shipped("llama/7b")
     matrices = PUBLISHED["7b"] - 32_000 * 4096 - (2 * 32 + 1) * 4096
     assert architecture.matmul_parameters == matrices
     assert architecture.flops_per_token(2048) == 6 * matrices + 12 * 32 * 4096 * 2048

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from orchestrator.architecture.family import Family
 from orchestrator.architecture.names import LLAMA_LIKE
 from orchestrator.architecture.parts import Attention, Embedding, GatedFeedForward, Head, RMSNorm, Rotary
+from orchestrator.architecture.sizes import require_pairs, require_whole_groups
 from orchestrator.architecture.stack import Architecture, Block, HuggingFace
 from orchestrator.pages import Count
 from orchestrator.registry import FAMILIES
@@ -37,23 +38,8 @@ class Llama(Family):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Llama:
-        if self.hidden_size % self.heads:
-            legal = [count for count in range(1, self.hidden_size + 1) if self.hidden_size % count == 0]
-            close = min(legal, key=lambda count: abs(count - self.heads))
-            raise ValueError(
-                f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}; fix: write heads: {close}"
-            )
-        if (self.hidden_size // self.heads) % 2:
-            width = self.hidden_size // self.heads
-            raise ValueError(
-                f"hidden_size {self.hidden_size} over heads {self.heads} gives heads of odd width {width}; rotary"
-                f" positions turn pairs; fix: write hidden_size: {self.heads * (width + 1)}"
-            )
-        kv_heads = self.kv_heads or self.heads
-        if self.heads % kv_heads:
-            legal = [count for count in range(1, self.heads + 1) if self.heads % count == 0]
-            close = min(legal, key=lambda count: abs(count - kv_heads))
-            raise ValueError(f"heads {self.heads} is not a multiple of kv_heads {kv_heads}; fix: write kv_heads: {close}")
+        require_pairs(self.hidden_size, self.heads)
+        require_whole_groups(self.heads, self.kv_heads or self.heads)
         return self
 
     def architecture(self) -> Architecture:
