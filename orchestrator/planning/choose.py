@@ -39,11 +39,12 @@ def choose_layout(
     reasons: list[str] = []
     layout = resolve(spec, architecture, devices)
     if said.data is None:
-        common = batch_sizes_gcd(spec)
         reasons.append(f"data {layout.data}: the most of {devices} devices whose number divides the batch")
         idle = devices - layout.world_size
         if idle > 0 and layout.engine != "reference":
-            reasons.append(f"{idle} of {devices} devices stay idle: batch sizes have the common divisor {common}")
+            model = layout.world_size // layout.data
+            quantum = f" and replicas take {model} devices each" if model > 1 else ""
+            reasons.append(f"{idle} of {devices} devices stay idle: batch sizes have the common divisor {batch_sizes_gcd(spec)}{quantum}")
     check(case_of(spec, architecture, layout, device, devices, per_node))
     stages = _zero_stages(spec, layout)
     fitting = [stage for stage in stages if _fits(replace(layout, zero=stage), spec, architecture, device)]

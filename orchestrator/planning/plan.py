@@ -199,7 +199,9 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
     except PlanError as error:
         raise with_nearest(error, spec, architecture, device, devices, per_node) from None
     if world_size is not None and layout.world_size != world_size:
-        raise PlanError(f"the gang has {world_size} ranks and the layout needs {layout.product}")
+        replica = layout.world_size // layout.data
+        quantum = f"; legal gangs are multiples of {replica}" if replica > 1 else ""
+        raise PlanError(f"the gang has {world_size} ranks and the layout needs {layout.product}{quantum}")
     batch = BatchPlan(
         segments=segments_of(spec.training.batch), sequence_length=spec.data.sequence_length, data=layout.data,
         micro_batch=layout.micro_batch,
@@ -218,3 +220,13 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
         schedule=resolve_schedule(training.schedule, training.optimizer.lr, batch, total_steps),
         total_steps=total_steps, stage_memory=memory_of_stages(layout, spec, architecture, device), time=time, reasons=reasons,
     )  # fmt: skip
+
+
+def largest_gang(spec: RunSpec[Any], cluster: ClusterSpec, at_most: int) -> int:
+    """The most ranks, up to `at_most`, that the run can go on with: data shrinks, a replica never does.
+
+    Raises PlanError when not even that is legal, as where `data` was said.
+    """
+    assert cluster.node.count is not None, "a `local` cluster page must be grounded before it is planned on"
+    layout, _ = choose_layout(spec, spec.model.architecture(), device_of(cluster), at_most, cluster.node.count)
+    return layout.world_size

@@ -47,13 +47,12 @@ def map_as_data(layout: Layout, per_node: int) -> dict[str, Any]:
 
 
 def map_lines(plan: Plan) -> list[str]:
-    """The map on a screen: a row per node for a few, a row per stage for many."""
+    """The map on a screen: a line per stage; then, for few ranks, a row per node, else how groups lie."""
     layout, per_node = plan.layout, plan.per_node
-    if plan.world_size <= 4 * 8 and per_node <= 8:
-        return [
-            f"node {node}: " + " | ".join(label(layout, rank) for rank in range(node * per_node, min((node + 1) * per_node, plan.world_size)))
-            for node in range(plan.nodes)
-        ]
+    few = plan.nodes <= 4 and per_node <= 8 and layout.pipeline + plan.nodes <= MOST_LINES
+    if few:
+        stages = [f"stage {stage}: {describe(chunks)}" for stage, chunks in enumerate(plan.stages)] if layout.pipeline > 1 else []
+        return [*stages, *(_node_line(plan, node) for node in range(plan.nodes))]
     rows = [_stage_line(plan, stage, chunks) for stage, chunks in enumerate(plan.stages)]
     most = MOST_LINES - 1
     if len(rows) > most:
@@ -114,6 +113,11 @@ def _misplaced(message: str) -> PlacementError:
 
 def _expert_group(layout: Layout) -> int:
     return layout.expert * layout.expert_tensor if layout.expert > 1 else 1
+
+
+def _node_line(plan: Plan, node: int) -> str:
+    ranks = range(node * plan.per_node, min((node + 1) * plan.per_node, plan.world_size))
+    return f"node {node}: " + " | ".join(label(plan.layout, rank) for rank in ranks)
 
 
 def _stage_line(plan: Plan, stage: int, chunks: Sequence[Chunk]) -> str:

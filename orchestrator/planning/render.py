@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from orchestrator.architecture.parts import MixtureOfExperts
 from orchestrator.planning.batch import Segment
 from orchestrator.planning.memory import Memory
 from orchestrator.planning.plan import Plan
-from orchestrator.planning.rank_map import describe, map_lines
+from orchestrator.planning.rank_map import map_lines
 from orchestrator.planning.time import ASSUMED_EFFICIENCY
 from orchestrator.units import format_bytes, format_count, format_duration
 
@@ -51,7 +52,7 @@ def _other_axes(plan: Plan) -> list[tuple[str, str]]:
     """The axes that are in use and have no place on the first line."""
     layout = plan.layout
     used = [f"{axis} {getattr(layout, axis)}" for axis in ("virtual", "context", "expert") if getattr(layout, axis) > 1]
-    experts = any("Mixture" in name for name in (type(block.feed_forward).__name__ for block in plan.architecture.blocks[:1]))
+    experts = any(isinstance(block.feed_forward, MixtureOfExperts) for block in plan.architecture.blocks)
     used += [f"expert_tensor {layout.expert_tensor}"] if experts and max(layout.expert_tensor, layout.tensor) > 1 else []
     used += ["sequence parallel"] if layout.sequence_parallel else []
     return [("", ", ".join(used))] if used else []
@@ -90,10 +91,7 @@ def _map(plan: Plan) -> list[tuple[str, str]]:
     layout = plan.layout
     if layout.tensor * layout.pipeline * layout.context * layout.expert == 1:
         return []
-    lines = map_lines(plan)
-    if layout.pipeline > 1 and not any(line.startswith("stage 0:") for line in lines):
-        lines = [*(f"stage {stage}: {describe(chunks)}" for stage, chunks in enumerate(plan.stages)), *lines]
-    return [("map" if position == 0 else "", line) for position, line in enumerate(lines)]
+    return [("map" if position == 0 else "", line) for position, line in enumerate(map_lines(plan))]
 
 
 def _shortened(segments: list[Segment]) -> list[Segment]:

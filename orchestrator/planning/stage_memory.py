@@ -21,6 +21,7 @@ from __future__ import annotations
 from orchestrator.architecture.parts import MixtureOfExperts
 from orchestrator.architecture.stack import Architecture, Block
 from orchestrator.planning.activations import cut_elements, whole_elements
+from orchestrator.planning.features import distinct
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import FRAMEWORK_BYTES, Memory
 from orchestrator.planning.stages import Chunk, split
@@ -57,9 +58,9 @@ def weights_on_rank(architecture: Architecture, layout: Layout, chunks: tuple[Ch
     """(dense parameters, parameters of experts) that one rank of a stage holds."""
     dense = experts = 0
     for chunk in chunks:
-        for block in architecture.blocks[chunk.first : chunk.last]:
+        for block, count in counted(architecture.blocks[chunk.first : chunk.last]):
             own, shared_out = _block_on_rank(block, layout)
-            dense, experts = dense + own, experts + shared_out
+            dense, experts = dense + count * own, experts + count * shared_out
         rows = padded_rows(architecture.embedding.vocab, layout.tensor) // layout.tensor * architecture.hidden
         if chunk.embedding:
             norm = architecture.embedding.norm
@@ -68,6 +69,14 @@ def weights_on_rank(architecture: Architecture, layout: Layout, chunks: tuple[Ch
             alone = not (architecture.head.tied and chunk.embedding)
             dense += architecture.final_norm.parameters + (rows if alone else 0)
     return dense, experts
+
+
+def counted(blocks: tuple[Block, ...]) -> list[tuple[Block, int]]:
+    """Each block once with how often it stands there: most models repeat one."""
+    times: dict[int, int] = {}
+    for block in blocks:
+        times[id(block)] = times.get(id(block), 0) + 1
+    return [(block, times[id(block)]) for block in distinct(blocks)]
 
 
 def _block_on_rank(block: Block, layout: Layout) -> tuple[int, int]:
@@ -92,11 +101,12 @@ def _stage(
     shared = layout.tensor if layout.sequence_parallel else 1
     stream = tokens * architecture.hidden * width // shared
     kept = [
-        tokens * width * (whole_elements(block) // shared + cut_elements(block) // layout.tensor)
-        for chunk in chunks for block in architecture.blocks[chunk.first : chunk.last]
+        (tokens * width * (whole_elements(block) // shared + cut_elements(block) // layout.tensor), count)
+        for chunk in chunks for block, count in counted(architecture.blocks[chunk.first : chunk.last])
     ]  # fmt: skip
-    per_chunk = (stream * len(kept) if layout.recompute == "full" else sum(kept)) // layout.virtual
-    working = max(kept, default=0) if layout.recompute == "full" else 0
+    whole = layout.recompute == "full"
+    per_chunk = sum((stream if whole else size) * count for size, count in kept) // layout.virtual
+    working = max((size for size, _ in kept), default=0) if whole else 0
     edges = stream * flying if chunks[0].embedding else 0
     rows = padded_rows(architecture.head.vocab, layout.tensor) // layout.tensor
     return Memory(
