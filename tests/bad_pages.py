@@ -125,7 +125,7 @@ NAMES = (
     _edit("schedule", "name: cosine", "name: cosin", 18, "training.schedule.name", "found 'cosin'", "write `cosine`"),
     _edit("precision", "precision: fp32", "precision: fp16", 20, "training.precision", "found 'fp16'; allowed: fp32, bf16"),
     _edit("engine", "engine: deepspeed", "engine: deepsped", 21, "parallelism.engine", "write `deepspeed`"),
-    _edit("engine of the future", "engine: deepspeed", "engine: megatron", 21, "parallelism.engine", "allowed: auto, reference, deepspeed"),
+    _edit("engine of the future", "engine: deepspeed", "engine: hyperion", 21, "parallelism.engine", "allowed: auto, reference, deepspeed, megatron"),
     _edit("offload", "data: 2", "offload: disk", 21, "parallelism.offload", "allowed: none, optimizer, parameters"),
     _edit("mixture", "mixture: python", "mixture: pyton", 12, "data.mixture", "unknown mixture 'pyton'", "write `python`"),
     _edit("mixture page", "mixture: python", "mixture: nowhere/m.yaml", 12, "data.mixture", "nowhere/m.yaml: there is no such file"),

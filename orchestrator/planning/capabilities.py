@@ -16,10 +16,27 @@ class Capabilities:
     precisions: frozenset[str]
     recompute: frozenset[str]
     zero_stages_of_optimizer: MappingProxyType[str, frozenset[int]]
-    """Which ZeRO stages can partition which optimizer's state."""
+    """Which ZeRO stages can partition which optimizer's state; none: the engine lacks the optimizer."""
+    parts: frozenset[str] | None = None
+    """Names of `features.py` that the engine can build; None: whatever the family's own module has, but for `lacks`."""
+    lacks: frozenset[str] = frozenset()
+    """Names of `features.py` that the engine cannot build."""
+
+    @property
+    def splits_models(self) -> bool:
+        """Whether a model can be larger than a rank without ZeRO: by matrices, layers or experts."""
+        return bool(self.axes & {"tensor", "pipeline", "expert"})
+
+    def missing(self, features: frozenset[str]) -> list[str]:
+        """Those of a model's features that the engine cannot build, sorted."""
+        unknown = features - self.parts if self.parts is not None else frozenset()
+        return sorted(unknown | (features & self.lacks))
 
 
 _EVERY_STAGE = frozenset({0, 1, 2, 3})
+
+_ROUTERS_OF_ITS_OWN = frozenset({"Router.capacity", "Router.bias_rate", "Router.scores=sigmoid"})
+"""What no `transformers` mixture of experts has under one name: they route by softmax and drop no token."""
 
 CAPABILITIES: MappingProxyType[str, Capabilities] = MappingProxyType(
     {
@@ -30,6 +47,7 @@ CAPABILITIES: MappingProxyType[str, Capabilities] = MappingProxyType(
             precisions=frozenset({"fp32", "bf16"}),
             recompute=frozenset({"none", "full"}),
             zero_stages_of_optimizer=MappingProxyType({"adamw": frozenset({0}), "adafactor": frozenset({0})}),
+            lacks=_ROUTERS_OF_ITS_OWN,
         ),
         "deepspeed": Capabilities(
             axes=frozenset({"data"}),
@@ -39,15 +57,31 @@ CAPABILITIES: MappingProxyType[str, Capabilities] = MappingProxyType(
             recompute=frozenset({"none", "full"}),
             # Factored moments are row and column sums of whole matrices: ZeRO's flat partitions cannot hold them.
             zero_stages_of_optimizer=MappingProxyType({"adamw": _EVERY_STAGE, "adafactor": frozenset({0})}),
+            lacks=_ROUTERS_OF_ITS_OWN,
         ),
         "megatron": Capabilities(
-            axes=frozenset({"data", "tensor", "pipeline", "virtual", "context", "expert", "expert_tensor"}),
+            axes=frozenset({"data", "tensor", "sequence_parallel", "pipeline", "virtual", "context", "expert"}),
             # Stage 1 is Megatron-core's distributed optimizer.
             zero_stages=frozenset({0, 1}),
             offload=frozenset({"none"}),
             precisions=frozenset({"fp32", "bf16"}),
             recompute=frozenset({"none", "selective", "full"}),
+            # Tensor parallelism and the distributed optimizer both cut matrices whose rows and columns Adafactor sums.
             zero_stages_of_optimizer=MappingProxyType({"adamw": frozenset({0, 1}), "adafactor": frozenset()}),
+            # A list, not its complement: a part that nobody has taught the engine is refused by its name.
+            parts=frozenset(
+                {
+                    "Embedding", "Block", "Block.residual=parallel", "RMSNorm", "LayerNorm",
+                    "Attention", "Attention.causal=True", "Attention.bias=True", "Attention.bias=False", "Rotary", "ALiBi",
+                    "GatedFeedForward", "GatedFeedForward.activation=silu", "GatedFeedForward.activation=gelu",
+                    "GatedFeedForward.activation=gelu_tanh",
+                    "FeedForward", "FeedForward.activation=silu", "FeedForward.activation=gelu",
+                    "FeedForward.activation=gelu_tanh", "FeedForward.bias=True", "FeedForward.bias=False",
+                    "MixtureOfExperts", "Router", "Router.scores=sigmoid", "Router.balance_loss", "Router.z_loss",
+                    "Router.bias_rate", "Router.capacity",
+                    "Head", "Head.tied=True", "Head.tied=False",
+                }
+            ),
         ),
     }
-)
+)  # fmt: skip

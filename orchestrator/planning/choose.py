@@ -9,74 +9,161 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from orchestrator.architecture.parts import MixtureOfExperts
 from orchestrator.architecture.stack import Architecture
 from orchestrator.errors import PlanError, Problem
 from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.devices import Device
+from orchestrator.planning.features import distinct
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory, estimate_memory
-from orchestrator.planning.rules import Case, batch_sizes_gcd, check, divisors
-from orchestrator.spec.run import RunSpec
+from orchestrator.planning.rules import batch_sizes_gcd, case_of, check, divisors
+from orchestrator.planning.stage_memory import estimate_stages
+from orchestrator.planning.time import bubble_fraction
+from orchestrator.spec.run import Parallelism, RunSpec
 from orchestrator.units import format_bytes
 
 MOST_TOKENS_PER_MICRO_BATCH = 2**15
+TOLERATED_BUBBLE = 0.1
+"""A larger micro-batch feeds the matrices better and leaves a pipeline fewer of them: how much idling it may cost."""
 
 
-def choose_layout(spec: RunSpec[Any], architecture: Architecture, device: Device, devices: int) -> tuple[Layout, tuple[str, ...]]:
-    """The layout for `devices` devices and the reasons for what was chosen. Raises PlanError if none is legal or fits."""
+def choose_layout(
+    spec: RunSpec[Any], architecture: Architecture, device: Device, devices: int, per_node: int
+) -> tuple[Layout, tuple[str, ...]]:
+    """The layout for `devices` devices, `per_node` in a node, and the reasons for what was chosen.
+
+    Raises PlanError if none is legal or fits.
+    """
     said = spec.parallelism
     reasons: list[str] = []
-    engine = "deepspeed" if said.engine == "auto" else said.engine
-    tensor, pipeline, context = said.tensor or 1, said.pipeline or 1, said.context or 1
-    common = batch_sizes_gcd(spec)
-    data = said.data
-    if data is None:
-        most = max(1, devices // (tensor * pipeline * context)) if "data" in CAPABILITIES[engine].axes else 1
-        data = max(divisors(max(1, common // (said.micro_batch or 1)), at_most=most), default=1)
-        reasons.append(f"data {data}: the most of {devices} devices whose number divides the batch")
-        taken = data * tensor * pipeline * context
-        if taken < devices and engine != "reference":
-            idle = devices - taken
-            reasons.append(f"{idle} of {devices} devices stay idle: batch sizes have the common divisor {common}")
-    stages = _stages(spec, engine, data)
-    layout = Layout(
-        engine=engine, data=data, tensor=tensor, pipeline=pipeline, micro_batch=said.micro_batch or 1,
-        zero=stages[0], offload=said.offload, recompute=said.recompute, context=context, virtual=said.virtual,
-        expert=said.expert or 1, expert_tensor=said.expert_tensor or tensor,
-        sequence_parallel=tensor > 1 if said.sequence_parallel is None else said.sequence_parallel,
-    )  # fmt: skip
-    check(Case(spec=spec, layout=layout, architecture=architecture, device=device, devices=devices))
+    layout = resolve(spec, architecture, devices)
+    if said.data is None:
+        reasons.append(f"data {layout.data}: the most of {devices} devices whose number divides the batch")
+        idle = devices - layout.world_size
+        if idle > 0 and layout.engine != "reference":
+            model = layout.world_size // layout.data
+            quantum = f" and replicas take {model} devices each" if model > 1 else ""
+            reasons.append(f"{idle} of {devices} devices stay idle: batch sizes have the common divisor {batch_sizes_gcd(spec)}{quantum}")
+    check(case_of(spec, architecture, layout, device, devices, per_node))
+    stages = _zero_stages(spec, layout)
     fitting = [stage for stage in stages if _fits(replace(layout, zero=stage), spec, architecture, device)]
     if not fitting:
         raise PlanError([_does_not_fit(layout, spec, architecture, device)])
     layout = replace(layout, zero=fitting[0])
     if said.zero is None:
-        alone = layout.data == 1 and layout.zero == 0
+        alone = layout.data * layout.context == 1 and layout.zero == 0
         reasons.append("ZeRO 0: one rank has nothing to partition" if alone else f"ZeRO {layout.zero}: the lowest stage that fits")
     if said.micro_batch is None:
-        most = max(1, MOST_TOKENS_PER_MICRO_BATCH // spec.data.sequence_length)
-        sizes = [replace(layout, micro_batch=size) for size in divisors(common // data, at_most=most)]
-        layout = [candidate for candidate in sizes if _fits(candidate, spec, architecture, device)][-1]
-        reasons.append(f"micro-batch {layout.micro_batch}: the largest that fits and divides the batch")
-    return layout, tuple(reasons)
+        layout, reason = _micro_batch(layout, spec, architecture, device)
+        reasons.append(reason)
+    return layout, (*reasons, *_remarks(layout, spec, per_node))
+
+
+def resolve(spec: RunSpec[Any], architecture: Architecture, devices: int) -> Layout:
+    """The layout that was said, `auto` replaced by a first guess that may break rules: micro-batch 1, the lowest ZeRO stage."""
+    said = spec.parallelism
+    engine = _engine(said)
+    tensor, context, length = said.tensor or 1, said.context or 1, spec.data.sequence_length
+    shares = tensor > 1 and "tensor" in CAPABILITIES[engine].axes and length % (tensor * context) == 0
+    layout = Layout(
+        engine=engine, data=1, tensor=tensor, pipeline=said.pipeline or 1, micro_batch=said.micro_batch or 1, zero=0,
+        offload=said.offload, recompute=said.recompute, context=context, virtual=said.virtual, expert=said.expert or 1,
+        expert_tensor=said.expert_tensor or tensor,
+        sequence_parallel=shares if said.sequence_parallel is None else said.sequence_parallel,
+    )  # fmt: skip
+    layout = replace(layout, data=said.data or _data(spec, architecture, layout, devices))
+    return replace(layout, zero=_zero_stages(spec, layout)[0])
+
+
+def memory_of_stages(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> tuple[Memory, ...]:
+    """Bytes per rank of every pipeline stage of a layout."""
+    precision, optimizer = spec.training.precision, spec.training.optimizer.name
+    if CAPABILITIES[layout.engine].splits_models:
+        return estimate_stages(
+            architecture, layout, device=device.kind, precision=precision, optimizer=optimizer,
+            sequence_length=spec.data.sequence_length, micro_batches=_micro_batches(spec, layout),
+        )  # fmt: skip
+    alone = estimate_memory(
+        architecture, engine=layout.engine, device=device.kind, precision=precision, optimizer=optimizer,
+        zero=layout.zero, offload=layout.offload, data=layout.data, micro_batch=layout.micro_batch,
+        sequence_length=spec.data.sequence_length, recompute=layout.recompute,
+    )  # fmt: skip
+    return (alone,)
 
 
 def memory_of(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> Memory:
-    """Bytes per rank of a layout."""
-    return estimate_memory(
-        architecture, engine=layout.engine, device=device.kind, precision=spec.training.precision,
-        optimizer=spec.training.optimizer.name, zero=layout.zero, offload=layout.offload, data=layout.data,
-        micro_batch=layout.micro_batch, sequence_length=spec.data.sequence_length, recompute=layout.recompute,
-    )  # fmt: skip
+    """Bytes per rank of a layout, on the stage that needs most."""
+    return max(memory_of_stages(layout, spec, architecture, device), key=lambda memory: memory.total)
 
 
-def _stages(spec: RunSpec[Any], engine: str, data: int) -> list[int]:
+def _engine(said: Parallelism) -> str:
+    """DeepSpeed runs every model as its family's own module; what it cannot cut, Megatron can."""
+    if said.engine != "auto":
+        return said.engine
+    degrees = {axis: getattr(said, axis) or 1 for axis in ("tensor", "pipeline", "virtual", "context", "expert")}
+    wanted = {axis for axis, degree in degrees.items() if degree > 1}
+    return "megatron" if wanted else "deepspeed"
+
+
+def _data(spec: RunSpec[Any], architecture: Architecture, layout: Layout, devices: int) -> int:
+    """The most replicas that the devices allow, that divide the batch of every step, and that experts can be dealt to."""
+    if "data" not in CAPABILITIES[layout.engine].axes:
+        return 1
+    most = max(1, devices // (layout.tensor * layout.pipeline * layout.context))
+    legal = divisors(max(1, batch_sizes_gcd(spec) // _sequences_per_round(layout)), at_most=most) or [1]
+    if any(isinstance(block.feed_forward, MixtureOfExperts) for block in distinct(architecture.blocks)):
+        folded = layout.expert * layout.expert_tensor
+        legal = [data for data in legal if data * layout.context * layout.tensor % folded == 0] or legal
+    return max(legal)
+
+
+def _sequences_per_round(layout: Layout) -> int:
+    """What one replica takes at least: a micro-batch, and with virtual stages one for each pipeline rank."""
+    return layout.micro_batch * (layout.pipeline if layout.virtual > 1 else 1)
+
+
+def _micro_batches(spec: RunSpec[Any], layout: Layout) -> int:
+    """Per step and replica, at full batch."""
+    return max(1, spec.training.batch.sequences // (layout.data * layout.micro_batch))
+
+
+def _micro_batch(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> tuple[Layout, str]:
+    most = max(1, MOST_TOKENS_PER_MICRO_BATCH // spec.data.sequence_length)
+    share = batch_sizes_gcd(spec) // layout.data // _sequences_per_round(layout)
+    sizes = [replace(layout, micro_batch=size) for size in divisors(share, at_most=most)]
+    fitting = [candidate for candidate in sizes if _fits(candidate, spec, architecture, device)]
+    if layout.pipeline == 1:
+        return fitting[-1], f"micro-batch {fitting[-1].micro_batch}: the largest that fits and divides the batch"
+    busy = [size for size in fitting if bubble_fraction(size, _micro_batches(spec, size)) <= TOLERATED_BUBBLE]
+    chosen = (busy or fitting[:1])[-1]
+    why = f"that fits and divides the batch with a bubble of at most {TOLERATED_BUBBLE:.0%}" if busy else "for the smallest bubble"
+    return chosen, f"micro-batch {chosen.micro_batch}: the {'largest' if busy else 'smallest,'} {why}"
+
+
+def _zero_stages(spec: RunSpec[Any], layout: Layout) -> list[int]:
     """ZeRO stages to try, best first: the one that was said, or those legal for engine and optimizer."""
     if spec.parallelism.zero is not None:
         return [spec.parallelism.zero]
-    legal = CAPABILITIES[engine].zero_stages_of_optimizer[spec.training.optimizer.name]
-    least = {"none": 0 if data == 1 else 1, "optimizer": 1, "parameters": 3}[spec.parallelism.offload]
+    able = CAPABILITIES[layout.engine]
+    legal = able.zero_stages_of_optimizer[spec.training.optimizer.name] or able.zero_stages
+    alone = layout.data * layout.context == 1
+    least = {"none": 0 if alone else 1, "optimizer": 1, "parameters": 3}[spec.parallelism.offload]
     return sorted(stage for stage in legal if stage >= least) or [max(legal)]
+
+
+def _remarks(layout: Layout, spec: RunSpec[Any], per_node: int) -> list[str]:
+    """What is legal and worth knowing."""
+    remarks = []
+    group = layout.tensor * layout.context
+    if layout.context > 1 and layout.world_size > per_node and per_node % group:
+        remarks.append(f"context groups (tensor x context = {group} ranks) cross nodes of {per_node}: attention waits for the network")
+    if layout.pipeline > 1:
+        micro_batches = _micro_batches(spec, layout)
+        idle = bubble_fraction(layout, micro_batches)
+        virtual = f"{layout.virtual} x " if layout.virtual > 1 else ""
+        remarks.append(f"bubble {idle:.1%} of compute: ({layout.pipeline} - 1) / ({virtual}{micro_batches} micro-batches)")
+    return remarks
 
 
 def _fits(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> bool:
@@ -109,6 +196,8 @@ def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture
     for words, candidate in changes:
         if candidate != best and _fits(candidate, spec, architecture, device):
             return Problem(path="parallelism", message=message, fix=f"it fits with parallelism: {{{words}}}")
+    if CAPABILITIES[layout.engine].splits_models:
+        return Problem(path="parallelism", message=message, fix="spread the model further (tensor, pipeline), or add nodes")
     for power in range(1, 15):
         candidate = replace(widest, data=layout.data * 2**power)
         if _fits(candidate, spec, architecture, device):

@@ -3,15 +3,17 @@
 Weights and optimizer follow the ZeRO paper (Rajbhandari et al. 2020, section 3): with AdamW, bf16 keeps 2
 bytes of weight and 12 of fp32 master and moments per parameter; fp32 keeps 4 and 8, and ZeRO's flat
 partition adds its own fp32 copy. Gradients are accumulated and reduced in fp32, as this project
-configures DeepSpeed 0.19: in bf16, stage 1 holds them whole in both precisions. Activations are counted part by part; these are estimates, not yet
-fitted to measurements.
+configures DeepSpeed 0.19: in bf16, stage 1 holds them whole in both precisions. Activations are counted part
+by part (activations.py); these are estimates, not yet fitted to measurements. A model that is cut by tensor,
+pipeline or expert parallelism is in stage_memory.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from orchestrator.architecture.stack import Architecture, Block
+from orchestrator.architecture.stack import Architecture
+from orchestrator.planning.activations import cut_elements, whole_elements
 
 FRAMEWORK_BYTES = {"cpu": 600 * 2**20, "cuda": 1500 * 2**20}
 """Interpreter and libraries; on CUDA the context and NCCL's buffers."""
@@ -41,7 +43,7 @@ def estimate_memory(
     architecture: Architecture, *, engine: str, device: str, precision: str, optimizer: str, zero: int, offload: str,
     data: int, micro_batch: int, sequence_length: int, recompute: str,
 ) -> Memory:  # fmt: skip
-    """Peak bytes on one rank of a data-parallel layout."""
+    """Peak bytes on one rank of a data-parallel layout. The logits are kept in fp32, with their gradient and a copy."""
     count = architecture.parameters
     width = 2 if precision == "bf16" else 4
     moments = 8 if optimizer == "adamw" else 1
@@ -50,7 +52,7 @@ def estimate_memory(
     gradients = count * _gradient_width(precision, zero) // (data if zero >= 2 else 1)
     states = count * (master + moments) // (data if zero >= 1 else 1)
     tokens = micro_batch * sequence_length
-    per_layer = [tokens * _activation_elements(block) * width for block in architecture.blocks]
+    per_layer = [tokens * (whole_elements(block) + cut_elements(block)) * width for block in architecture.blocks]
     edges = tokens * architecture.hidden * width
     if recompute == "full":
         activations = edges * len(per_layer) + max(per_layer, default=0)
@@ -72,10 +74,3 @@ def estimate_memory(
 def _gradient_width(precision: str, zero: int) -> int:
     """Bytes of gradient per parameter, before partitioning."""
     return 6 if precision == "bf16" and zero == 1 else 4
-
-
-def _activation_elements(block: Block) -> int:
-    """Elements kept per token for the backward pass of one block, attention being fused (no score matrix)."""
-    attention, hidden = block.attention, block.attention.hidden
-    queries, keys = attention.heads * attention.head_dim, attention.kv_heads * attention.head_dim
-    return 6 * hidden + 3 * queries + 4 * keys + 4 * block.feed_forward.size

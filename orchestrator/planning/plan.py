@@ -9,10 +9,13 @@ from typing import Any
 from orchestrator.architecture.stack import Architecture
 from orchestrator.errors import PlanError
 from orchestrator.planning.batch import BatchPlan, segments_of
-from orchestrator.planning.choose import choose_layout, memory_of
+from orchestrator.planning.choose import choose_layout, memory_of_stages
 from orchestrator.planning.devices import Device, device_of
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory
+from orchestrator.planning.mesh import coordinates
+from orchestrator.planning.neighbours import with_nearest
+from orchestrator.planning.rank_map import map_as_data
 from orchestrator.planning.schedule import LrSchedule, resolve_schedule
 from orchestrator.planning.stages import Stages, split
 from orchestrator.planning.time import Time, estimate_time
@@ -33,7 +36,8 @@ class Plan:
     batch: BatchPlan
     schedule: LrSchedule
     total_steps: int
-    memory: Memory
+    stage_memory: tuple[Memory, ...]
+    """Bytes on one rank of every pipeline stage."""
     time: Time
     reasons: tuple[str, ...]
 
@@ -53,6 +57,36 @@ class Plan:
     @property
     def data(self) -> int:
         return self.layout.data
+
+    @property
+    def tensor(self) -> int:
+        return self.layout.tensor
+
+    @property
+    def pipeline(self) -> int:
+        return self.layout.pipeline
+
+    @property
+    def context(self) -> int:
+        return self.layout.context
+
+    def data_rank(self, rank: int) -> int:
+        """Which data-parallel replica a rank belongs to: the samples it reads."""
+        return coordinates(self.layout, rank).data
+
+    def feeds(self, rank: int) -> bool:
+        """Whether a rank is the one of its replica that counts what the replica was fed."""
+        return coordinates(self.layout, rank).feeds
+
+    @property
+    def per_node(self) -> int:
+        """Devices in one node; ranks fill nodes in order."""
+        return self.cluster.node.count or 1
+
+    @property
+    def memory(self) -> Memory:
+        """Bytes on one rank of the stage that needs most."""
+        return max(self.stage_memory, key=lambda memory: memory.total)
 
     @property
     def stages(self) -> Stages:
@@ -100,7 +134,7 @@ class Plan:
     @property
     def nodes(self) -> int:
         """Nodes that take part."""
-        return math.ceil(self.world_size / (self.cluster.node.count or 1))
+        return math.ceil(self.world_size / self.per_node)
 
     @property
     def checkpoint_bytes(self) -> int:
@@ -137,6 +171,11 @@ class Plan:
                 for name in ("name", "peak", "floor", "unit", "warmup", "decay_start", "decay_end")
             },
             "memory": asdict(self.memory) | {"total": self.memory.total, "device": self.device_spec.memory},
+            "stages": [
+                {"chunks": [asdict(chunk) for chunk in chunks], "memory": asdict(memory) | {"total": memory.total}}
+                for chunks, memory in zip(self.stages, self.stage_memory, strict=True)
+            ],
+            "rank_map": map_as_data(self.layout, self.per_node),
             "time": asdict(self.time) | {"calibrated": False},
             "checkpoint_bytes": self.checkpoint_bytes,
             "reasons": list(self.reasons),
@@ -154,9 +193,15 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
     architecture: Architecture = spec.model.architecture()
     device = device_of(cluster)
     devices = world_size or cluster.nodes * cluster.node.count
-    layout, reasons = choose_layout(spec, architecture, device, devices)
+    per_node = cluster.node.count
+    try:
+        layout, reasons = choose_layout(spec, architecture, device, devices, per_node)
+    except PlanError as error:
+        raise with_nearest(error, spec, architecture, device, devices, per_node) from None
     if world_size is not None and layout.world_size != world_size:
-        raise PlanError(f"the gang has {world_size} ranks and the layout needs {layout.product}")
+        replica = layout.world_size // layout.data
+        quantum = f"; legal gangs are multiples of {replica}" if replica > 1 else ""
+        raise PlanError(f"the gang has {world_size} ranks and the layout needs {layout.product}{quantum}")
     batch = BatchPlan(
         segments=segments_of(spec.training.batch), sequence_length=spec.data.sequence_length, data=layout.data,
         micro_batch=layout.micro_batch,
@@ -167,14 +212,21 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
     length = Amount(training.steps, "steps") if training.steps else Amount(training.tokens or 0, "tokens")
     total_steps = batch.steps_for(length)
     time = estimate_time(
-        flops_per_token=architecture.flops_per_token(spec.data.sequence_length), recompute=layout.recompute,
-        tokens_per_step=batch.segments[-1].sequences * spec.data.sequence_length,
-        total_tokens=batch.tokens_after(total_steps), parameters=architecture.parameters,
-        precision=training.precision, zero=layout.zero, data=layout.data, world_size=layout.world_size,
-        device=device, cluster=cluster,
+        architecture, layout, sequence_length=spec.data.sequence_length, sequences=batch.segments[-1].sequences,
+        total_tokens=batch.tokens_after(total_steps), precision=training.precision, device=device, cluster=cluster,
     )  # fmt: skip
     return Plan(
         spec=spec, cluster=cluster, architecture=architecture, layout=layout, device_spec=device, batch=batch,
         schedule=resolve_schedule(training.schedule, training.optimizer.lr, batch, total_steps),
-        total_steps=total_steps, memory=memory_of(layout, spec, architecture, device), time=time, reasons=reasons,
+        total_steps=total_steps, stage_memory=memory_of_stages(layout, spec, architecture, device), time=time, reasons=reasons,
     )  # fmt: skip
+
+
+def largest_gang(spec: RunSpec[Any], cluster: ClusterSpec, at_most: int) -> int:
+    """The most ranks, up to `at_most`, that the run can go on with: data shrinks, a replica never does.
+
+    Raises PlanError when not even that is legal, as where `data` was said.
+    """
+    assert cluster.node.count is not None, "a `local` cluster page must be grounded before it is planned on"
+    layout, _ = choose_layout(spec, spec.model.architecture(), device_of(cluster), at_most, cluster.node.count)
+    return layout.world_size

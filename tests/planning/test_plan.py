@@ -136,13 +136,15 @@ def pages(draw: st.DrawFn) -> RunSpec[Any]:
     if draw(st.booleans()):
         batch["ramp_up"] = {"start": start, "step": step, "samples": draw(st.integers(1, 2000))}
     layout = {
-        "engine": draw(st.sampled_from(["auto", "reference", "deepspeed"])),
+        "engine": draw(st.sampled_from(["auto", "reference", "deepspeed", "megatron"])),
         "data": draw(st.sampled_from(["auto", 1, 2, 3, 4, 8, 64])),
         "micro_batch": draw(st.sampled_from(["auto", 1, 2, 3, 8])),
         "zero": draw(st.sampled_from(["auto", 0, 1, 2, 3])),
         "offload": draw(st.sampled_from(["none", "optimizer", "parameters"])),
         "tensor": draw(st.sampled_from([1, 1, 1, 2])),
         "pipeline": draw(st.sampled_from([1, 1, 1, 2])),
+        "context": draw(st.sampled_from([1, 1, 1, 2])),
+        "recompute": draw(st.sampled_from(["none", "selective", "full"])),
     }
     optimizer = {"name": draw(st.sampled_from(["adamw", "adafactor"])), "lr": 1e-3}
     training = {name: value for name, value in TINY["training"].items() if name != "optimizer"}
@@ -164,7 +166,7 @@ def test_a_plan_that_is_accepted_breaks_no_rule(spec: RunSpec[Any], devices: int
         taken = plan.batch.at(segment.first_step)
         assert taken.accumulation >= 1
         assert taken.accumulation * plan.micro_batch * plan.data == taken.sequences == segment.sequences
-    assert plan.world_size == plan.data * plan.layout.tensor * plan.layout.pipeline <= devices
+    assert plan.world_size == plan.data * plan.tensor * plan.pipeline * plan.context <= devices
     assert plan.zero_stage in able.zero_stages_of_optimizer[spec.training.optimizer.name]
     assert plan.offload in able.offload
     assert {"none": 0, "optimizer": 1, "parameters": 3}[plan.offload] <= plan.zero_stage
@@ -200,5 +202,5 @@ class TestThePlanItself:
 
     def test_all_broken_rules_are_told_at_once(self) -> None:
         with pytest.raises(PlanError) as caught:
-            make_plan(run(parallelism={"tensor": 2, "zero": 1, "offload": "parameters"}), cluster())
+            make_plan(run(parallelism={"engine": "deepspeed", "tensor": 2, "zero": 1, "offload": "parameters"}), cluster())
         assert [problem.path for problem in caught.value.problems] == ["parallelism.tensor", "parallelism.offload"]
