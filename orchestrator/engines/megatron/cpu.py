@@ -58,8 +58,31 @@ def _all_to_all_single(
     return _ALL_TO_ALL(output, input, *sizes, **keywords)
 
 
+def _all_gather(outputs: list[torch.Tensor], mine: torch.Tensor, group: Any = None, **keywords: Any) -> Any:
+    if len({output.shape for output in outputs}) == 1:
+        return _ALL_GATHER(outputs, mine, group=group, **keywords)
+    for rank, output in enumerate(outputs):
+        if rank == distributed.get_rank(group):
+            output.copy_(mine)
+        distributed.broadcast(output, group=group, group_src=rank)
+    return None
+
+
+def _reduce_scatter(output: torch.Tensor, inputs: list[torch.Tensor], group: Any = None, **keywords: Any) -> Any:
+    if len({part.shape for part in inputs}) == 1:
+        return _REDUCE_SCATTER(output, inputs, group=group, **keywords)
+    for rank, part in enumerate(inputs):
+        total = part.clone()
+        distributed.reduce(total, group=group, group_dst=rank)
+        if rank == distributed.get_rank(group):
+            output.copy_(total)
+    return None
+
+
 _TENSOR_TYPE = torch.Tensor.type
 _ALL_TO_ALL = distributed.all_to_all_single
+_ALL_GATHER = distributed.all_gather
+_REDUCE_SCATTER = distributed.reduce_scatter
 
 
 def _replacements() -> tuple[tuple[Any, str, Any], ...]:
@@ -95,6 +118,9 @@ def _replacements() -> tuple[tuple[Any, str, Any], ...]:
         (moe_utils, "te_general_gemm", None),
         # Gloo wants split sizes as integers; the dispatcher passes tensors.
         (distributed, "all_to_all_single", _all_to_all_single),
+        # Gloo wants parts of one size; ranks of one expert's parts get as many tokens as were routed to them.
+        (distributed, "all_gather", _all_gather),
+        (distributed, "reduce_scatter", _reduce_scatter),
     )
 
 

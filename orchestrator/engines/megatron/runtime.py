@@ -22,6 +22,8 @@ def import_core() -> Any:
         importlib.import_module("megatron.core.models.gpt.gpt_model")
         importlib.import_module("megatron.core.optimizer")
     logging.getLogger("megatron").setLevel(logging.WARNING)
+    # It does not know our mixture of experts by name and says so once per layer.
+    logging.getLogger("megatron.core.transformer.transformer_layer").setLevel(logging.ERROR)
     # It calls collectives by names that torch 2.13 renamed, which warns at every call.
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
     return core
