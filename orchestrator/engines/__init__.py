@@ -4,6 +4,8 @@
     boxes.py       the training state as blocks of global tensors
     optimizers.py  the torch optimizers of a page
     metering.py    losses averaged over micro-batches and ranks
+    routing.py     the losses and the report of a mixture of experts
+    router_logits.py  where Hugging Face modules keep what these need
     reference.py   plain PyTorch in one process, the oracle
     deepspeed/     ZeRO 0-3
 """

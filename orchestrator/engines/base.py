@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import torch
 
 from orchestrator.engines.boxes import ShardedState
+from orchestrator.engines.routing import RoutingReport
 from orchestrator.objectives import Batch, Objective
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ class StepReport:
 
     grad_norm: 2-norm of the whole gradient before clipping; not finite when the step was skipped.
     skipped: the gradient was not finite, and the weights are as they were.
+    routing: what the routers of a mixture of experts did; their losses are not part of `loss`.
     """
 
     loss: float
     grad_norm: float
     skipped: bool
     terms: dict[str, float] = field(default_factory=dict)
+    routing: RoutingReport | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from orchestrator.architecture.parts import MixtureOfExperts
 from orchestrator.architecture.stack import Architecture, Block
 
 FRAMEWORK_BYTES = {"cpu": 600 * 2**20, "cuda": 1500 * 2**20}
@@ -78,4 +79,7 @@ def _activation_elements(block: Block) -> int:
     """Elements kept per token for the backward pass of one block, attention being fused (no score matrix)."""
     attention, hidden = block.attention, block.attention.hidden
     queries, keys = attention.heads * attention.head_dim, attention.kv_heads * attention.head_dim
-    return 6 * hidden + 3 * queries + 4 * keys + 4 * block.feed_forward.size
+    feed_forward = block.feed_forward
+    if isinstance(feed_forward, MixtureOfExperts):
+        return 6 * hidden + 3 * queries + 4 * keys + feed_forward.router.per_token * (4 * feed_forward.expert.size + hidden)
+    return 6 * hidden + 3 * queries + 4 * keys + 4 * feed_forward.size
