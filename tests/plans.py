@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.architecture.families.llama import Llama
 from orchestrator.planning import Plan, make_plan
+from orchestrator.registry import FAMILIES
 from orchestrator.spec.cluster import ClusterSpec
 from orchestrator.spec.run import RunSpec
 
@@ -25,9 +25,15 @@ TINY: dict[str, Any] = {
 
 
 def tiny_plan(*, world_size: int = 1, **sections: dict[str, Any]) -> Plan:
-    """A plan of `TINY` with some keys of its sections replaced, for `world_size` CPU ranks."""
+    """A plan of `TINY` with some keys of its sections replaced, for `world_size` CPU ranks.
+
+    Another `model.family` takes over the sizes that it has a key for.
+    """
     page = {name: {**TINY.get(name, {}), **sections.get(name, {})} for name in {**TINY, **sections}}
+    family = FAMILIES.get(page["model"]["family"])
+    said = sections.get("model", {})
+    page["model"] = {key: value for key, value in page["model"].items() if key in said or key in family.model_fields}
     cluster = ClusterSpec.model_validate(
         {"nodes": 1, "node": {"accelerator": "cpu", "count": world_size, "memory": "8GiB"}}
     )
-    return make_plan(RunSpec[Llama].model_validate(page), cluster, world_size)
+    return make_plan(RunSpec[family].model_validate(page), cluster, world_size)

@@ -5,6 +5,8 @@
     optimizers.py  the torch optimizers of a page
     process_group.py  the ranks an engine trains over
     metering.py    losses averaged over micro-batches and ranks
+    routing.py     the losses and the report of a mixture of experts
+    router_logits.py  where Hugging Face modules keep what these need
     reference.py   plain PyTorch in one process, the oracle
     deepspeed/     ZeRO 0-3
     megatron/      tensor, sequence, pipeline, context and expert parallelism

@@ -45,6 +45,7 @@ class StepReport:
 
     grad_norm: 2-norm of the whole gradient before clipping; not finite when the step was skipped.
     skipped: the gradient was not finite, and the weights are as they were.
+    routing: what the routers of a mixture of experts did; their losses are not part of `loss`.
     """
 
     loss: float

@@ -24,6 +24,8 @@ from orchestrator.engines.optimizers import (
     set_step,
     slots,
 )
+from orchestrator.engines.router_logits import RouterLogits
+from orchestrator.engines.routing import RoutingMeter, routers_of
 from orchestrator.errors import PlanError
 from orchestrator.models.build import build_module, initialiser, recompute_activations
 from orchestrator.objectives import Batch, Objective
@@ -74,14 +76,18 @@ class ReferenceEngine:
         self._copy_from_masters()
         if plan.recompute == "full":
             recompute_activations(self.module)
+        self._routers = tuple(routers_of(plan.architecture).values())
+        self._router_logits = RouterLogits(plan.architecture, self.module)
 
     def train_step(self, batches: Iterable[Batch], *, lr: float) -> StepReport:
         micro_batches = list(batches)
-        meter = Meter(self._device)
+        meter, routing = Meter(self._device), RoutingMeter(self._routers, self._device)
         self.module.train()
         for batch in micro_batches:
-            report = self.objective.loss(self.module, self._place(batch))
-            (report.loss / len(micro_batches)).backward()
+            with self._router_logits.recording():
+                report = self.objective.loss(self.module, self._place(batch))
+            loss = report.loss + routing.add(self._router_logits.take())
+            (loss / len(micro_batches)).backward()
             self._accumulate_in_masters()
             meter.add(report)
         norm = self._clip()
@@ -91,8 +97,8 @@ class ReferenceEngine:
             self._optimizer.step()
             self._copy_from_masters()
         self._optimizer.zero_grad(set_to_none=True)
-        loss, terms = meter.means()
-        return StepReport(loss=loss, grad_norm=norm, skipped=not finite, terms=terms)
+        mean, terms = meter.means()
+        return StepReport(loss=mean, grad_norm=norm, skipped=not finite, terms=terms, routing=routing.report())
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> EvalReport:

@@ -32,6 +32,12 @@ def test_every_stage_on_every_number_of_workers(case: Case) -> None:
     assert_parity(case)
 
 
+@pytest.mark.parametrize("model", [{"family": "gpt_neox", "rotary_fraction": 0.5}, {"family": "bloom"}], ids=str)
+@pytest.mark.parametrize("zero", [1, 3])
+def test_every_family(zero: int, model: dict[str, Any]) -> None:
+    assert_parity(Case(workers=2, zero=zero, micro_batch=2), model=model)
+
+
 def test_the_reference_learns_something_to_compare() -> None:
     losses = reference().losses
     assert losses[0] > 5.5

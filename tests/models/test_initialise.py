@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 
 from orchestrator.models import initialise
+from orchestrator.models.build import initialiser
 from orchestrator.models.initialise import Initialiser, initial_weight
+from tests.architecture.modules import named_shapes
+from tests.plans import tiny_plan
 
 WEIGHTS = Initialiser(seed=3, std=0.02)
 
@@ -52,6 +56,20 @@ def test_numbers_are_normal_over_many_blocks() -> None:
 def test_norms_are_ones_and_biases_zeros() -> None:
     assert initial_weight("norm.weight", (5,), seed=1, std=1.0).tolist() == [1] * 5
     assert initial_weight("q_proj.bias", (5,), seed=1, std=1.0).tolist() == [0] * 5
+
+
+@pytest.mark.parametrize("model", [{"family": "gpt_neox", "rotary_fraction": 0.5}, {"family": "bloom"}, {"family": "mixtral", "experts": 4}])
+def test_every_parameter_of_a_family_starts_as_its_part_should(model: dict[str, Any]) -> None:
+    """Gains of norms are ones, biases zeros, matrices and stacked experts normal."""
+    architecture = tiny_plan(model={**model, "initial_std": 0.05}).architecture
+    weights = initialiser(architecture, seed=1)
+    for name, shape in named_shapes(architecture).items():
+        drawn = weights.whole(name, shape)
+        if len(shape) == 1:
+            assert drawn.tolist() == [0.0 if name.endswith(".bias") else 1.0] * shape[0]
+        else:
+            assert float(drawn.std()) == pytest.approx(0.05, rel=5 / math.sqrt(2 * drawn.numel()))
+            assert abs(float(drawn.mean())) < 5 * 0.05 / math.sqrt(drawn.numel())
 
 
 def test_residual_outputs_are_smaller_only_where_the_architecture_says_so() -> None:

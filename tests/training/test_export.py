@@ -78,3 +78,24 @@ def test_a_run_without_a_checkpoint_says_so(site: Site, tmp_path: Path) -> None:
     run = site.start("nothing-yet", "parallelism.engine=reference")
     with pytest.raises(CheckpointError, match="no good checkpoint"):
         export(run, tmp_path / "out")
+
+
+SIZES = "layers: 2, hidden_size: 48, heads: 4, vocab_size: 320, max_positions: 64"
+MODELS = {
+    "gpt_neox": f"{{family: gpt_neox, {SIZES}, rotary_fraction: 0.5}}",
+    "bloom": f"{{family: bloom, {SIZES}, vocab_multiple: 128}}",
+    "mixtral": f"{{family: mixtral, {SIZES}, kv_heads: 2, ffn_size: 112, experts: 4}}",
+}
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_every_family_is_exported_as_transformers_computes_it(family: str, site: Site, tmp_path: Path) -> None:
+    """`transformers` stores the experts of a Mixtral one by one and stacks them again as it loads."""
+    from transformers import AutoModelForCausalLM
+
+    run = site.start(f"to-export-{family}", f"model='{MODELS[family]}' parallelism.engine=reference training.steps=2")
+    train(str(run.path))
+    assert export(run, tmp_path / "out") == 2
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    with torch.no_grad():
+        assert (model(input_ids=TOKENS).logits - trained_logits(run)).abs().max() <= 1e-5

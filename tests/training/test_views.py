@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.training.rundir import RunDir, append_line
+from orchestrator.training.rundir import RunDir, append_line, read_lines
 from orchestrator.training.views.follow import Follower
 from orchestrator.training.views.progress import ProgressView
 from orchestrator.training.views.wandb import run_id
@@ -94,3 +94,42 @@ def test_wandb_holds_every_step_once_over_two_attempts(site: Site) -> None:
     assert [json.loads(values["loss"]) for _, values in found] == [entry["loss"] for entry in truth]
     assert {step for step, values in found if "validation_loss" in values} == {6, 12}
     assert [json.loads(values["tokens"]) for _, values in found] == [entry["tokens"] for entry in truth]
+
+
+MIXTURE_OF_EXPERTS = ("model.family=mixtral", "model.experts=4", "parallelism.engine=reference", "training.steps=2")
+
+
+def test_metrics_hold_what_the_routers_of_each_layer_did(site: Site) -> None:
+    run = site.start("routed", *MIXTURE_OF_EXPERTS)
+    train(str(run.path))
+    for entry in read_lines(run.metrics):
+        moe = entry["moe"]
+        assert set(moe) == {"load", "dropped", "balance_loss", "z_loss", "entropy"}
+        assert all(len(layers) == 2 for layers in moe.values())
+        assert [sum(shares) for shares in moe["load"]] == pytest.approx([1, 1], abs=1e-5)
+        assert moe["dropped"] == [0, 0]
+        assert all(0.02 <= loss < 4 * 0.02 for loss in moe["balance_loss"])
+        assert all(0 < nats < 1.3863 for nats in moe["entropy"])
+
+
+def test_a_dense_model_has_no_metrics_of_routers(site: Site) -> None:
+    run = site.start("dense", "parallelism.engine=reference", "training.steps=1")
+    train(str(run.path))
+    assert all("moe" not in entry for entry in read_lines(run.metrics))
+
+
+@pytest.mark.slow
+def test_wandb_holds_the_load_of_each_expert(site: Site) -> None:
+    run = site.start("tracked-mixture", *MIXTURE_OF_EXPERTS)
+    train(str(run.path))
+    follow(run)
+    truth = list(read_lines(run.metrics))
+    for (_, values), entry in zip(logged(run), truth, strict=True):
+        routed = {name: json.loads(value) for name, value in values.items() if name.startswith("moe/")}
+        assert "moe" not in values
+        assert len(routed) == 2 * (4 + 4)
+        for layer in (0, 1):
+            key = f"moe/layer_{layer:02d}"
+            assert [routed[f"{key}/load/expert_{expert}"] for expert in range(4)] == entry["moe"]["load"][layer]
+            for name in ("dropped", "balance_loss", "z_loss", "entropy"):
+                assert routed[f"{key}/{name}"] == entry["moe"][name][layer]

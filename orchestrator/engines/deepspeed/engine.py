@@ -28,6 +28,8 @@ from orchestrator.engines.optimizers import (
     slots,
 )
 from orchestrator.engines.process_group import join_process_group
+from orchestrator.engines.router_logits import RouterLogits
+from orchestrator.engines.routing import RoutingMeter, routers_of
 from orchestrator.models.build import build_module, initialiser, recompute_activations
 from orchestrator.objectives import Batch, Objective
 from orchestrator.planning.capabilities import CAPABILITIES, Capabilities
@@ -70,6 +72,9 @@ class DeepSpeedEngine:
         )
         with runtime.output_to_log():
             self._engine, *_ = deepspeed.initialize(model=module, optimizer=self._optimizer, config=config)
+        # Its hooks come after DeepSpeed's own: under ZeRO 3 the backward pass starts from what those return.
+        self._routers = tuple(routers_of(plan.architecture).values())
+        self._router_logits = RouterLogits(plan.architecture, module)
         if plan.zero_stage == 0 and plan.precision == "bf16":
             for parameter in module.parameters():
                 parameter.grad_dtype = torch.float32
@@ -84,16 +89,19 @@ class DeepSpeedEngine:
     def train_step(self, batches: Iterable[Batch], *, lr: float) -> StepReport:
         micro_batches = list(batches)
         meter = Meter(self._device, group=distributed.group.WORLD)
+        routing = RoutingMeter(self._routers, self._device, distributed=True)
         self._engine.train()
         for index, batch in enumerate(micro_batches):
             self._engine.set_gradient_accumulation_boundary(index == len(micro_batches) - 1)
-            report = self.objective.loss(self._engine, self._place(batch))
-            self._engine.backward(report.loss / len(micro_batches), scale_wrt_gas=False)
+            with self._router_logits.recording():
+                report = self.objective.loss(self._engine, self._place(batch))
+            loss = report.loss + routing.add(self._router_logits.take())
+            self._engine.backward(loss / len(micro_batches), scale_wrt_gas=False)
             meter.add(report)
         set_lr(self._optimizer, lr)
         norm, applied = self._step()
-        loss, terms = meter.means()
-        return StepReport(loss=loss, grad_norm=norm, skipped=not applied, terms=terms)
+        mean, terms = meter.means()
+        return StepReport(loss=mean, grad_norm=norm, skipped=not applied, terms=terms, routing=routing.report())
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> EvalReport:

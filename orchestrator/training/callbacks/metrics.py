@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -46,7 +47,14 @@ class Metrics(Callback):
         }
         if len(step.report.terms) > 1:
             record["terms"] = step.report.terms
+        if step.report.routing is not None:
+            record["moe"] = {name: _rounded(value) for name, value in asdict(step.report.routing).items()}
         append_line(run.dir.metrics, record)
+
+
+def _rounded(value: Any) -> Any:
+    """Six significant digits in every number of nested tuples: a line is written each step and read by people."""
+    return [_rounded(each) for each in value] if isinstance(value, tuple) else float(f"{value:.6g}")
 
 
 def peak_memory(device: str) -> int:

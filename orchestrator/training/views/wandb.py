@@ -142,10 +142,21 @@ def last_step_logged(folder: Path, identity: str) -> int:
 
 
 def _flat(record: dict[str, Any], validated: dict[int, float]) -> dict[str, Any]:
-    values = {name: value for name, value in record.items() if name not in ("step", "terms")}
+    values = {name: value for name, value in record.items() if name not in ("step", "terms", "moe")}
     values |= {f"terms/{name}": value for name, value in record.get("terms", {}).items()}
+    values |= _flat_routing(record.get("moe", {}))
     if record["step"] in validated:
         values["validation_loss"] = validated[record["step"]]
+    return values
+
+
+def _flat_routing(moe: dict[str, list[Any]]) -> dict[str, float]:
+    """`moe/layer_00/load/expert_0`, `moe/layer_00/dropped` ...; layers are those with experts, counted from 0."""
+    values: dict[str, float] = {}
+    for name, layers in moe.items():
+        for layer, value in enumerate(layers):
+            key = f"moe/layer_{layer:02d}/{name}"
+            values |= {f"{key}/expert_{expert}": share for expert, share in enumerate(value)} if isinstance(value, list) else {key: value}
     return values
 
 
