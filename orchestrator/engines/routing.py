@@ -88,13 +88,15 @@ def entropy(logits_BSE: torch.Tensor) -> torch.Tensor:
 class RoutingMeter:
     """The router losses of each micro-batch, and the report of a whole step with one synchronisation.
 
-    routers: of the layers with experts, in order. distributed: whether `report` sums over all ranks of the
-    default process group (collective).
+    routers: of the layers with experts, in order. group: whose ranks `report` sums over (collective); None for this
+    process alone.
     """
 
-    def __init__(self, routers: Iterable[Router], device: torch.device, *, distributed: bool = False) -> None:
+    def __init__(
+        self, routers: Iterable[Router], device: torch.device, *, group: distributed.ProcessGroup | None = None
+    ) -> None:
         self._routers = tuple(routers)
-        self._distributed = distributed
+        self._group = group
         self._device = device
         self._sums = [torch.zeros(router.experts + 3, dtype=torch.float64, device=device) for router in self._routers]
         self._sequences = 0
@@ -118,8 +120,8 @@ class RoutingMeter:
             return None
         count = torch.tensor([self._sequences], dtype=torch.float64, device=self._device)
         packed = torch.cat([count, *self._sums])
-        if self._distributed:
-            distributed.all_reduce(packed)
+        if self._group is not None:
+            distributed.all_reduce(packed, group=self._group)
         sequences, *values = packed.tolist()
         rows = []
         for router in self._routers:

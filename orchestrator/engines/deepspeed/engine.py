@@ -89,7 +89,7 @@ class DeepSpeedEngine:
     def train_step(self, batches: Iterable[Batch], *, lr: float) -> StepReport:
         micro_batches = list(batches)
         meter = Meter(self._device, group=distributed.group.WORLD)
-        routing = RoutingMeter(self._routers, self._device, distributed=True)
+        routing = RoutingMeter(self._routers, self._device, group=distributed.group.WORLD)
         self._engine.train()
         for index, batch in enumerate(micro_batches):
             self._engine.set_gradient_accumulation_boundary(index == len(micro_batches) - 1)
