@@ -30,7 +30,7 @@ Printer = Callable[[str], None]
 # What a working copy holds beside its code, in the syntax of .gitignore.
 NOT_SHIPPED = (
     "/.git/", "/.venv/", "/.clusters/", "/.ci/", "/runs/", "/data/", "/wandb/", "/exports/", "*.egg-info/",
-    "__pycache__/", ".mypy_cache/", ".ruff_cache/", ".pytest_cache/", "*.safetensors", "*.bin", "*.idx",
+    "__pycache__/", ".mypy_cache/", ".ruff_cache/", ".pytest_cache/", "*.safetensors", "*.distcp", "*.bin", "*.idx",
 )  # fmt: skip
 OVER = ("SUCCEEDED", "FAILED", "STOPPED")
 POLL_S = 0.5

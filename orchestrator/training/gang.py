@@ -45,6 +45,14 @@ class Gang:
         dist.all_gather_object(values, value, group=self._group)
         return values
 
+    def to_leader(self, value: T) -> list[T]:
+        """Every rank's value on rank 0, in rank order; elsewhere nothing."""
+        if self._group is None:
+            return [value]
+        values: list[Any] = [None] * self.world_size if self.leads else []
+        dist.gather_object(value, values if self.leads else None, dst=0, group=self._group)
+        return values
+
     def from_leader(self, value: T) -> T:
         """Rank 0's value, on every rank."""
         if self._group is None:

@@ -156,11 +156,11 @@ def write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
-def sync_folder(path: Path) -> None:
-    """Makes names created or renamed in a folder durable."""
+def sync(path: Path) -> None:
+    """Makes the bytes of a file durable, or the names created or renamed in a folder."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -21,7 +21,7 @@ def manifest(site: Site, *overrides: str) -> Manifest:
     made = plan(site, *overrides)
     return Manifest(
         step=4, files=(), layout={}, position={}, scalars={}, random={}, schedule=schedule_facts(made),
-        spec=made.spec.model_dump(mode="json"), spec_fingerprint=convergence_fingerprint(made.spec), data_fingerprint="", boxes={},
+        spec=made.spec.model_dump(mode="json"), spec_fingerprint=convergence_fingerprint(made.spec), data_fingerprint="",
     )  # fmt: skip
 
 

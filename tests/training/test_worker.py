@@ -109,7 +109,7 @@ def test_a_stop_request_saves_and_leaves(site: Site) -> None:
 
 
 @pytest.mark.parametrize("harm", ["truncate", "flip", "delete"])
-@pytest.mark.parametrize("victim", ["rank-00000.safetensors", "manifest.json"])
+@pytest.mark.parametrize("victim", ["__0_0.distcp", ".metadata", "manifest.json"])
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
     site: Site, straight: RunDir, tmp_path: Path, harm: str, victim: str
 ) -> None:
@@ -136,7 +136,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
 def test_when_no_checkpoint_is_whole_the_run_does_not_begin_again_from_nothing(site: Site) -> None:
     run = site.start("all-damaged", REFERENCE, until=4)
     train(str(run.path))
-    for path in run.checkpoints.glob("*/rank-*.safetensors"):
+    for path in run.checkpoints.glob("*/*.distcp"):
         path.write_bytes(b"")
     site.again(run)
     result = train(str(run.path))

@@ -59,7 +59,7 @@ class Checkpoints(Callback):
 
 
 def manifest_of(run: Run) -> Manifest:
-    """The manifest of the run's present step, without files and boxes, which the writer adds."""
+    """The manifest of the run's present step, without files, which the writer adds."""
     plan = run.plan
     samples = plan.batch.samples_after(run.step)
     return Manifest(
@@ -73,5 +73,4 @@ def manifest_of(run: Run) -> Manifest:
         spec=plan.spec.model_dump(mode="json"),
         spec_fingerprint=convergence_fingerprint(plan.spec),
         data_fingerprint=run.loader.prepared.fingerprint,
-        boxes={},
     )

@@ -18,7 +18,7 @@ from typing import Any
 from orchestrator.training.rundir import write_atomically
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 _FOLDER = re.compile(r"step-(\d{8,})")
 _BLOCK = 2**22
 
@@ -36,7 +36,7 @@ class File:
 class Manifest:
     """Everything about a checkpoint but the tensors.
 
-    boxes: for each tensor key, its global shape and where its blocks lie: [file, offsets, shape].
+    files: the ranks' shards and DCP's `.metadata`, which says where each block of each tensor lies.
     scalars: the engine's counters. position: data position. schedule, spec, fingerprints: what the
     run was, for the resume check. random: how random numbers are drawn (a function of seed, step, rank).
     """
@@ -51,7 +51,6 @@ class Manifest:
     spec: dict[str, Any]
     spec_fingerprint: str
     data_fingerprint: str
-    boxes: dict[str, Any]
     format: int = FORMAT
 
     def write(self, folder: Path) -> None:

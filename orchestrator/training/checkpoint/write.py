@@ -1,92 +1,131 @@
 """Boxes -> shards -> manifest: every rank writes what it owns, rank 0 says last that all of it is there.
 
-A shard is a safetensors file whose tensors are called `KEY@offsets`; nothing in it depends on how many
-ranks wrote it. A failed save leaves no folder behind and is known to all ranks at once.
+A shard is a file of torch.distributed.checkpoint (DCP), one per rank; DCP's `.metadata` tells in which of
+them lies which block of which tensor, and nothing in it depends on how many ranks wrote it. A failed save
+leaves no folder behind and is known to all ranks at once.
+
+DCP's `save` would do the exchange too, over the process group of the gradients. Here each rank plans and
+writes alone, and one message brings rank 0 the plan, the places and what failed.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from torch.distributed.checkpoint import FileSystemWriter
+from torch.distributed.checkpoint.planner import SavePlan
+from torch.distributed.checkpoint.storage import WriteResult
+from torch.utils.serialization import config
 
 from orchestrator.engines.boxes import Box, ShardedState
 from orchestrator.errors import CheckpointError
 from orchestrator.training.checkpoint.manifest import File, Manifest, checksum, folder_of
+from orchestrator.training.checkpoint.planners import SaveBoxes
 from orchestrator.training.gang import Gang
-from orchestrator.training.rundir import sync_folder
+from orchestrator.training.rundir import sync
 from orchestrator.units import format_bytes
 
 MARGIN = 16 * 2**20
 """Bytes left free for metrics, ledger and manifest."""
+FRAME = 2**11
+"""Bytes that DCP adds to a block: torch.save's archive around it, its line in `.metadata`."""
+METADATA = ".metadata"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """What one rank wrote."""
+
+    file: File
+    plan: SavePlan
+    results: list[WriteResult]
 
 
 def write_checkpoint(checkpoints: Path, state: ShardedState, manifest: Manifest, gang: Gang) -> Manifest:
-    """Saves the owned boxes of all ranks as the step of `manifest`, completed with files and boxes.
+    """Saves the owned boxes of all ranks as the step of `manifest`, completed with files.
 
     Collective. Raises CheckpointError on every rank when any rank could not write; the folder is then gone.
     """
     folder = folder_of(checkpoints, manifest.step)
     owned = [box for box in state.boxes if box.owned]
-    _require_space(checkpoints, sum(box.tensor.numel() * box.tensor.element_size() for box in owned), gang)
-    if gang.leads:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    gang.gather(None)
-    outcomes = gang.gather(_write_shard(folder, f"rank-{gang.rank:05d}.safetensors", owned))
-    failures = [outcome for outcome in outcomes if isinstance(outcome, str)]
-    if not failures and gang.leads:
-        shards = [outcome for outcome in outcomes if not isinstance(outcome, str)]
-        manifest = replace(manifest, files=tuple(file for file, _ in shards), boxes=_index(shards))
-        try:
-            manifest.write(folder)
-            sync_folder(checkpoints)
-        except OSError as error:
-            failures = [f"{folder}: {error.strerror}"]
-    failures = gang.from_leader(failures)
+    mine = sum(box.tensor.numel() * box.tensor.element_size() + FRAME for box in owned)
+    need = gang.sum([mine])[0] + MARGIN
+    refusal = gang.from_leader(_make_room(folder, need) if gang.leads else "")
+    if refusal:
+        raise CheckpointError(refusal)
+    shards = gang.to_leader(_write_shard(folder, owned, gang.rank))
+    failures, manifest = gang.from_leader(_complete(folder, shards, manifest) if gang.leads else ([], manifest))
     if failures:
         if gang.leads:
             shutil.rmtree(folder, ignore_errors=True)
         raise CheckpointError(f"the checkpoint of step {manifest.step} could not be written: {'; '.join(failures)}")
-    return gang.from_leader(manifest)
+    return manifest
 
 
-def _write_shard(folder: Path, name: str, boxes: Sequence[Box]) -> tuple[File, list[tuple]] | str:
-    """Writes one rank's shard; returns the file and its boxes, or what went wrong."""
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    path = folder / name
-    tensors = {f"{box.key}@{','.join(map(str, box.offsets))}": box.tensor.detach().cpu().contiguous() for box in boxes}
+def _make_room(folder: Path, need: int) -> str:
+    """Leaves an empty folder on a file system with `need` bytes free; else says why not, and has written nothing."""
     try:
-        save_file(tensors, path)
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        sync_folder(folder)
-        entry = File(name=name, size=path.stat().st_size, sha256=checksum(path))
-    except (OSError, SafetensorError) as error:
-        return f"{path}: {error}"
-    return entry, [(box.key, box.global_shape, box.offsets, tuple(box.tensor.shape)) for box in boxes]
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder.parent).free
+        if free < need:
+            return (
+                f"no space for a checkpoint: it needs {format_bytes(need)} and {folder.parent} has {format_bytes(free)} free;"
+                " free some space, or lower checkpoint.keep_last"
+            )
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    except OSError as error:
+        return f"no checkpoint can be written: {folder}: {error.strerror}"
+    return ""
 
 
-def _index(shards: Sequence[tuple[File, list[tuple]]]) -> dict[str, dict]:
-    index: dict[str, dict] = {}
-    for file, boxes in shards:
-        for key, global_shape, offsets, shape in boxes:
-            entry = index.setdefault(key, {"shape": list(global_shape), "blocks": []})
-            entry["blocks"].append([file.name, list(offsets), list(shape)])
-    return index
+def _write_shard(folder: Path, owned: Sequence[Box], rank: int) -> Shard | str:
+    """Writes one rank's boxes into one file; returns what there is to know of it, or what went wrong."""
+    path = folder / f"__{rank}_0.distcp"  # DCP's name
+    planner = SaveBoxes(owned)
+    writer = FileSystemWriter(folder, sync_files=False, overwrite=False)
+    writer.set_up_storage_writer(rank == 0, rank=rank, use_collectives=False)
+    try:
+        plan = writer.prepare_local_plan(planner.create_local_plan())
+        # the CRC-32 of each block guards what the SHA-256 of the file guards
+        with config.patch({"save.compute_crc32": False}):  # type: ignore[attr-defined]
+            results = writer.write_data(plan, planner).wait()
+        return Shard(file=_sealed(path), plan=plan, results=results)
+    except (OSError, RuntimeError) as error:
+        return f"{path}: {_cause(error)}"
 
 
-def _require_space(checkpoints: Path, mine: int, gang: Gang) -> None:
-    """Raises CheckpointError before anything is written when the file system cannot hold the checkpoint."""
-    need = gang.sum([mine])[0] + MARGIN
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    free = gang.from_leader(shutil.disk_usage(checkpoints).free)
-    if free < need:
-        raise CheckpointError(
-            f"no space for a checkpoint: it needs {format_bytes(need)} and {checkpoints} has {format_bytes(free)} free;"
-            " free some space, or lower checkpoint.keep_last"
-        )
+def _complete(folder: Path, shards: Sequence[Shard | str], manifest: Manifest) -> tuple[list[str], Manifest]:
+    """On rank 0: `.metadata`, then the manifest; what went wrong on any rank, and the manifest with its files."""
+    failures = [shard for shard in shards if isinstance(shard, str)]
+    if failures:
+        return failures, manifest
+    written = [shard for shard in shards if isinstance(shard, Shard)]
+    try:
+        _, metadata = SaveBoxes().create_global_plan([shard.plan for shard in written])
+        FileSystemWriter(folder).finish(metadata, [shard.results for shard in written])
+        manifest = replace(manifest, files=(*(shard.file for shard in written), _sealed(folder / METADATA)))
+        manifest.write(folder)
+        sync(folder.parent)
+    except (OSError, ValueError) as error:  # ValueError: DCP finds blocks that overlap, or leave a hole
+        failures = [f"{folder}: {_cause(error)}"]
+    return failures, manifest
+
+
+def _sealed(path: Path) -> File:
+    """The entry of a file, which is then on disk: one thread waits for the disk while the other computes."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        synced = pool.submit(sync, path)
+        entry = File(name=path.name, size=path.stat().st_size, sha256=checksum(path))
+        synced.result()
+    sync(path.parent)
+    return entry
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong in one line, without the file, which the message names."""
+    return (isinstance(error, OSError) and error.strerror) or str(error).partition("\n")[0]
