@@ -1,4 +1,4 @@
-"""BLOOM (Le Scao et al. 2022, arXiv:2211.05100): ALiBi, a LayerNorm behind the embedding, a tied head, biases.
+"""BLOOM (arXiv:2211.05100): ALiBi, a LayerNorm behind the embedding, a tied head, biases.
 
 The feed-forward is four times as wide as the model. The tokenizer knows 250,680 tokens; the embedding has
 rows up to a multiple of 128 for each tensor-parallel rank.

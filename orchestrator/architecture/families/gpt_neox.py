@@ -1,4 +1,4 @@
-"""GPT-NeoX (Black et al. 2022, arXiv:2204.06745): LayerNorm, parallel residual, rotary positions on a part of each head.
+"""GPT-NeoX (arXiv:2204.06745): LayerNorm, parallel residual, rotary positions on a part of each head.
 
 Pythia is the same with other numbers. Attention and feed-forward read the layer's input behind a norm each.
 """

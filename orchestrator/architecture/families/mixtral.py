@@ -1,4 +1,4 @@
-"""Mixtral (Jiang et al. 2024, arXiv:2401.04088): a LLaMA whose feed-forward is a mixture of experts.
+"""Mixtral (arXiv:2401.04088): a LLaMA whose feed-forward is a mixture of experts.
 
 Each token goes to its two best of eight SwiGLU experts, weighted by a softmax over the two. How the load is
 kept even is said on the page, for the paper does not tell how Mixtral was trained.
