@@ -38,7 +38,7 @@ class Manifest:
 
     boxes: for each tensor key, its global shape and where its blocks lie: [file, offsets, shape].
     scalars: the engine's counters. position: data position. schedule, spec, fingerprints: what the
-    run was, for the resume check. random: how random numbers are drawn (a function of seed, step, rank).
+    run was, for the resume check. random: how random numbers are drawn (a function of seed, step, replica).
     """
 
     step: int
