@@ -16,6 +16,7 @@ from rich.console import Console
 from data_pipeline.prepare import find_prepared, prepare
 from data_pipeline.prepared import Prepared
 from orchestrator.errors import PageError, PlanError
+from orchestrator.launch.assign import block_of
 from orchestrator.launch.cluster import address_for
 from orchestrator.launch.gauges import GaugesView
 from orchestrator.launch.ground import devices_said, ground
@@ -162,8 +163,8 @@ def train_job(run: RunDir, plan: Plan, grounded: ClusterSpec) -> TrainJob:
     threads = max(1, machine.cores // on_this_machine)
     each = {"GPU": 1.0} if plan.device == "cuda" else {DEVICE: 1.0}
     return TrainJob(
-        run_dir=run.path, world_size=plan.world_size, each=each, device=plan.device, threads=threads,
-        max_restarts=plan.spec.recovery.max_restarts,
+        run_dir=run.path, world_size=plan.world_size, each=each, together=block_of(plan.layout), device=plan.device,
+        threads=threads, max_restarts=plan.spec.recovery.max_restarts,
     )  # fmt: skip
 
 

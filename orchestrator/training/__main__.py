@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -58,7 +59,10 @@ def main(arguments: list[str]) -> int:
     if "RANK" in os.environ:
         distributed.init_process_group("gloo" if hardware.node.accelerator == "cpu" else "nccl")
     with _shown(run) if os.environ.get("RANK", "0") == "0" else contextlib.nullcontext():
-        result = train(arguments[0], local_rank=int(os.environ.get("LOCAL_RANK", "0")), stop_asked=asked.is_set)
+        # Several of torchrun's nodes may be one machine; GROUP_RANK tells them apart.
+        node = f"{socket.gethostname()} (node {os.environ.get('GROUP_RANK', '0')})"
+        local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+        result = train(arguments[0], local_rank=local_rank, node=node, stop_asked=asked.is_set)
     if result["message"]:
         print(result["message"], file=sys.stderr)
     if distributed.is_initialized():
