@@ -40,12 +40,14 @@ from orchestrator.training.rundir import RunDir, cut_torn_tail, read_lines, writ
 
 
 def train(
-    run_dir: str, *, local_rank: int = 0, node: str = "", stop_asked: Callable[[], bool] = lambda: False
+    run_dir: str, *, local_rank: int = 0, node: str = "", until: int | None = None,
+    stop_asked: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Trains the run in `run_dir` on the process group this process belongs to (none means one rank).
 
     local_rank: the index of this process's device on its node.
     node: what tells this process's node from all others; by default its host name.
+    until: the last step to take; by default what the command that launched the run said.
 
     Returns {"outcome": "finished" | "paused" | "interrupted" | "failed", "message", "exit_code", "step"}; an
     error that all ranks know of is returned, so that nobody restarts what would fail again. Errors that
@@ -55,7 +57,7 @@ def train(
     gang = Gang()
     attempt = gang.from_leader(_begin_attempt(folder) if gang.leads else 0)
     try:
-        return _train(folder, gang, attempt, local_rank, node or socket.gethostname(), stop_asked)
+        return _train(folder, gang, attempt, local_rank, node or socket.gethostname(), until, stop_asked)
     except OrchestratorError as error:
         if gang.leads:
             _record(folder, "failed", attempt=attempt, cause=type(error).__name__, message=str(error))
@@ -63,7 +65,7 @@ def train(
 
 
 def _train(
-    folder: RunDir, gang: Gang, attempt: int, local_rank: int, node: str, stop_asked: Callable[[], bool]
+    folder: RunDir, gang: Gang, attempt: int, local_rank: int, node: str, until: int | None, stop_asked: Callable[[], bool]
 ) -> dict[str, Any]:
     spec = load_run(folder.resolved).spec
     cluster = ClusterSpec.model_validate_json(folder.hardware.read_text("utf-8"))
@@ -79,7 +81,7 @@ def _train(
     try:
         run = Run(
             dir=folder, plan=plan, engine=engine, loader=loader, gang=gang, attempt=attempt,
-            until=min(plan.total_steps, execution.get("until") or plan.total_steps),
+            until=min(plan.total_steps, until or execution.get("until") or plan.total_steps),
         )  # fmt: skip
         restored = _restore(run, execution.get("accepted", ()))
         _announce(run, restored, nodes)
