@@ -41,7 +41,7 @@ from orchestrator.training.callbacks.ledger import Ledger
 from orchestrator.training.callbacks.metrics import Metrics
 from orchestrator.training.create import create_run, write_execution, write_hardware
 from orchestrator.training.gang import Gang
-from orchestrator.training.loop import samples_of_rank, train_steps
+from orchestrator.training.loop import samples_of_replica, train_steps
 from orchestrator.training.run import Callback, Run, Step
 from orchestrator.training.rundir import RunDir
 from orchestrator.training.views.wandb import WandbView
@@ -84,7 +84,7 @@ def bare_loop(plan: Plan, loader: Loader, rank: int) -> Any:
     engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=ds_config(plan))
 
     def step(number: int) -> None:
-        mine = samples_of_rank(plan.batch.at(number), rank, plan.data)
+        mine = samples_of_replica(plan.batch.at(number), rank, plan.data)
         tokens = loader.tokens(np.arange(mine.start, mine.stop))
         for part in tokens.split(plan.micro_batch):
             logits = engine(input_ids=part[:, :-1], use_cache=False).logits

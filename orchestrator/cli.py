@@ -62,16 +62,16 @@ def check(options: argparse.Namespace) -> None:
 
 def plan(options: argparse.Namespace) -> None:
     """Prints what would happen; takes no node."""
-    from orchestrator.launch.foreground import plan_for
-    from orchestrator.launch.ground import ground
-    from orchestrator.launch.machine import this_machine
+    from orchestrator.launch.cluster import address_for
+    from orchestrator.launch.foreground import ground_for, plan_for
     from orchestrator.planning.data import mixture_of
     from orchestrator.planning.render import render
     from orchestrator.spec import load_cluster, load_run
 
     loaded, cluster = load_run(options.spec, options.set), load_cluster(options.cluster)
     mixture_of(loaded)
-    made = plan_for(loaded, ground(cluster.spec, this_machine()), cluster)
+    grounded = ground_for(loaded, cluster, address_for(cluster.spec, name=cluster.name))
+    made = plan_for(loaded, grounded, cluster)
     if options.format == "json":
         print(json.dumps(made.as_dict(), indent=1))
     else:

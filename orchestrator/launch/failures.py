@@ -1,10 +1,11 @@
-"""The words in which the driver and the observer inside Ray Train's controller speak of failures."""
+"""The words in which the driver and our callbacks inside Ray Train's controller speak of failures and waiting."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 GANG_FAILED = "gang_failed"  # the event of an attempt that failed, with the cause of each rank
+WAITING = "waiting"  # the event of a gang that finds no room, with the reason
 DIED = "the process died (killed, out of memory, or a crash)"
 COLLATERAL = ("Connection closed by peer", "Connection reset by peer", "NCCL", "Broken pipe", "Timed out")
 

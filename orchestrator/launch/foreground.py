@@ -16,9 +16,10 @@ from rich.console import Console
 from data_pipeline.prepare import find_prepared, prepare
 from data_pipeline.prepared import Prepared
 from orchestrator.errors import PageError, PlanError
+from orchestrator.launch.assign import block_of
 from orchestrator.launch.cluster import address_for
 from orchestrator.launch.gauges import GaugesView
-from orchestrator.launch.ground import ground
+from orchestrator.launch.ground import devices_said, ground
 from orchestrator.launch.inventory import DEVICE, node_resources
 from orchestrator.launch.job import JobResult, TrainJob
 from orchestrator.launch.job import run as run_job
@@ -55,14 +56,15 @@ def train(
 ) -> int:  # fmt: skip
     """Trains a page from the beginning; returns the exit code."""
     loaded, hardware = load_run(spec, overrides), load_cluster(cluster)
-    grounded = ground(hardware.spec, this_machine())
+    places = _attached(places, hardware, hardware.name)
+    grounded = ground_for(loaded, hardware, places.address)
     plan = plan_for(loaded, grounded, hardware)
     name = name or default_name(spec)
     _show(console, render(plan, f"{name}: {spec} on {cluster}"))
     prepared = _prepare(loaded, plan, places.data, console)
     run = create_run(places.runs, name, loaded, hardware)
     write_execution(run, data=prepared.folder, overrides=overrides, until=until, accepted=(), cluster=cluster)
-    return _launch(run, plan, grounded, _attached(places, hardware, hardware.name), console)
+    return _launch(run, plan, grounded, places, console)
 
 
 def resume(
@@ -75,7 +77,8 @@ def resume(
     said = [*before["overrides"], *overrides]
     loaded = load_run(run.spec, said)
     hardware = load_cluster(cluster or run.cluster)
-    grounded = ground(hardware.spec, this_machine())
+    places = _attached(places, hardware, Path(cluster or before["cluster"]).stem)
+    grounded = ground_for(loaded, hardware, places.address)
     plan = plan_for(loaded, grounded, hardware)
     saved = find(run.checkpoints).good
     accepted = [*before["accepted"], *accepted]
@@ -89,12 +92,19 @@ def resume(
     write_atomically(run.cluster, hardware.text)
     write_execution(run, data=folder, overrides=said, until=until, accepted=accepted, cluster=cluster or "")
     run.event("replanned", layout=plan.as_dict()["layout"])
-    return _launch(run, plan, grounded, _attached(places, hardware, Path(cluster or before["cluster"]).stem), console)
+    return _launch(run, plan, grounded, places, console)
 
 
 def _attached(places: Places, hardware: LoadedCluster, name: str) -> Places:
     """The page's cluster when it has an address or is up; a private Ray otherwise."""
     return replace(places, address=places.address or address_for(hardware.spec, name=name))
+
+
+def ground_for(loaded: LoadedRun, hardware: LoadedCluster, address: str | None = None) -> ClusterSpec:
+    """The cluster page on this machine. A private Ray is started for the run, so with as many CPU workers as its
+    page says; a cluster that stands at `address` has what it was started with."""
+    wants = devices_said(loaded.spec) if address is None else 1
+    return ground(hardware.spec, this_machine(), wants=wants)
 
 
 def plan_for(loaded: LoadedRun, grounded: ClusterSpec, hardware: LoadedCluster) -> Plan:
@@ -153,8 +163,8 @@ def train_job(run: RunDir, plan: Plan, grounded: ClusterSpec) -> TrainJob:
     threads = max(1, machine.cores // on_this_machine)
     each = {"GPU": 1.0} if plan.device == "cuda" else {DEVICE: 1.0}
     return TrainJob(
-        run_dir=run.path, world_size=plan.world_size, each=each, device=plan.device, threads=threads,
-        max_restarts=plan.spec.recovery.max_restarts,
+        run_dir=run.path, world_size=plan.world_size, each=each, together=block_of(plan.layout), device=plan.device,
+        threads=threads, max_restarts=plan.spec.recovery.max_restarts,
     )  # fmt: skip
 
 

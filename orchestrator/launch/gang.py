@@ -17,9 +17,10 @@ import ray
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.constants import get_env_vars_to_propagate
-from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+from orchestrator.launch.pins import PinningController, Pins
 
 CALL_OFF_S = 15.0
 
@@ -42,6 +43,7 @@ class GangTrainer(DataParallelTrainer):
 
     controller: Any = None
     private = False
+    pins: Pins | None = None
 
     def _create_default_callbacks(self) -> list[Any]:
         unwanted = (DatasetsCallback, PlacementGroupCleanerCallback) if self.private else (DatasetsCallback,)
@@ -54,8 +56,8 @@ class GangTrainer(DataParallelTrainer):
             controller_init_kwargs["scaling_policy"] = OwnMachine(scaling)
         here = {ray._raylet.RAY_NODE_ID_KEY: ray.get_runtime_context().get_node_id()}  # type: ignore[attr-defined]
         environment = {"RAY_WARN_BLOCKING_GET_INSIDE_ASYNC": "0", **get_env_vars_to_propagate()}
-        actor: Any = ray.remote(num_cpus=0, label_selector=here, runtime_env={"env_vars": environment})(TrainController)
-        self.controller = actor.remote(**controller_init_kwargs)
+        actor: Any = ray.remote(num_cpus=0, label_selector=here, runtime_env={"env_vars": environment})(PinningController)
+        self.controller = actor.remote(pins=self.pins, **controller_init_kwargs)
         ray.get(self.controller.run.remote())
         return ray.get(self.controller.get_result.remote())
 

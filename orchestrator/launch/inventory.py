@@ -17,9 +17,13 @@ DEVICE = "device"
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One node: Ray's resource names -> amounts (memory in bytes), in total and free at this moment."""
+    """One node: Ray's resource names -> amounts (memory in bytes), in total and free at this moment.
+
+    `id` is Ray's name for it, empty before there is a Ray.
+    """
 
     name: str
+    id: str = ""
     total: Mapping[str, float]
     free: Mapping[str, float]
     draining: bool = False
@@ -58,6 +62,7 @@ def of_ray() -> Inventory:
             entry["NodeManagerAddress"],
             Node(
                 name=_name(entry),
+                id=str(entry["NodeID"]),
                 total=_public(entry["Resources"]),
                 free=_public(free.get(entry["NodeID"], {})),
                 draining=entry["NodeID"] in draining,

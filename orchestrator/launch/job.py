@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from orchestrator.errors import Interrupted, PlacementError
 from orchestrator.launch import inventory, session, worker
-from orchestrator.launch.failures import GANG_FAILED, root_causes
+from orchestrator.launch.failures import GANG_FAILED, WAITING, root_causes
 from orchestrator.launch.machine import this_machine
 from orchestrator.launch.placement import Request, Verdict, can_place
 from orchestrator.launch.session import Session
@@ -58,16 +58,22 @@ PRIVATE_ENVIRONMENT: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob:
-    """All that launching needs to know of a run. `each`: resources of one worker, in Ray's names."""
+    """All that launching needs to know of a run. `each`: resources of one worker, in Ray's names. `together`:
+    how many consecutive ranks must share a node."""
 
     run_dir: Path
     world_size: int
     each: Mapping[str, float]
+    together: int = 1
     device: str = "cpu"
     threads: int = 1
     max_restarts: int = 3
     environment: Mapping[str, str] = field(default_factory=dict)
     function: str = "orchestrator.training.worker:train"
+
+    @property
+    def request(self) -> Request:
+        return Request(workers=self.world_size, each=self.each, together=self.together)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +118,9 @@ def run(
     folder.logs.mkdir(parents=True, exist_ok=True)
     folder.stop.unlink(missing_ok=True)
     log = folder.logs / "ray.log"
-    request = Request(workers=job.world_size, each=job.each)
     declared = dict(node or inventory.node_resources(this_machine()))
     if address is None:
-        _refuse_impossible(request, inventory.of_resources(declared))
+        _refuse_impossible(job.request, inventory.of_resources(declared))
     desk = Desk()
     environment = TRAIN_ENVIRONMENT if address else {**TRAIN_ENVIRONMENT, **PRIVATE_ENVIRONMENT}
     with _Signals(desk, say) as signals, _environment(environment):
@@ -129,7 +134,7 @@ def run(
         with connect as ray_session:
             signals.claim()
             say(f"ray        dashboard {ray_session.dashboard}  metrics {ray_session.metrics}")
-            _wait_for_room(request, say)
+            _wait_for_room(job.request, say)
             with _following(views(ray_session), say):
                 return _Watch(job, desk, signals.queue, say, private=ray_session.private).until_the_end()
 
@@ -164,14 +169,14 @@ class _Watch:
         while self.gang.is_alive():
             self._signals()
             self._attempts()
-            self._failures()
+            self._told()
             if fatal := self._fatal():
                 return fatal
             if self.waiting_since and time.monotonic() > next_check:
                 next_check = time.monotonic() + (REMIND_S if self._say_what_is_missing() else RECHECK_S)
             self.gang.join(TICK_S)
         self._attempts()
-        self._failures()
+        self._told()
         self.desk.handle(GangReturned())
         return self._result()
 
@@ -195,8 +200,11 @@ class _Watch:
             if newest > self.first_attempt:
                 self.say(f"gang       attempt {newest} is running")
 
-    def _failures(self) -> None:
+    def _told(self) -> None:
+        """What the controller has written down since: failed attempts, and no room for the next."""
         for record in self.events.new():
+            if record["event"] == WAITING:
+                self.say(record["reason"])
             if record["event"] != GANG_FAILED:
                 continue
             self.failures += 1
@@ -228,7 +236,7 @@ class _Watch:
     def _say_what_is_missing(self) -> bool:
         if not inventory.is_pending(self.job.world_size, self.job.each):
             return False
-        answer = can_place(Request(workers=self.job.world_size, each=self.job.each), inventory.of_ray())
+        answer = can_place(self.job.request, inventory.of_ray())
         if answer.verdict is not Verdict.FITS:
             self.say(answer.reason)
         return answer.verdict is not Verdict.FITS
@@ -276,7 +284,9 @@ def _trainer(job: TrainJob, *, private: bool) -> Any:
     from orchestrator.launch.backend import GangConfig
     from orchestrator.launch.gang import GangTrainer
     from orchestrator.launch.observer import FailureObserver
+    from orchestrator.launch.pins import Pins
 
+    run_dir = RunDir(job.run_dir)
     v2: Any = train  # the annotations of `ray.train` still describe v1
     trainer = GangTrainer(
         worker.run_in_worker,
@@ -292,11 +302,12 @@ def _trainer(job: TrainJob, *, private: bool) -> Any:
             name=job.run_dir.name,
             storage_path=str(job.run_dir / "logs" / "ray_train"),
             failure_config=v2.FailureConfig(max_failures=job.max_restarts),
-            callbacks=[FailureObserver(RunDir(job.run_dir))],
+            callbacks=[FailureObserver(run_dir)],
             worker_runtime_env={"env_vars": {"OMP_NUM_THREADS": str(job.threads), **job.environment}},
         ),
     )
     trainer.private = private
+    trainer.pins = Pins(request=job.request, run=run_dir) if job.together > 1 else None
     return trainer
 
 

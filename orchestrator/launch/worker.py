@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ FATAL = "fatal.json"  # beside the logs of an attempt: an error of ours, which n
 def run_in_worker(config: dict[str, str]) -> dict[str, Any]:
     """`config`: run_dir, function ("module:name"), folder (working directory). Returns the function's dict."""
     import ray.train
+    import ray.util
     from ray.train.collective import broadcast_from_rank_zero
 
     run_dir = Path(config["run_dir"])
@@ -33,8 +35,10 @@ def run_in_worker(config: dict[str, str]) -> dict[str, Any]:
     redirect_output(logs / f"rank-{rank}.log")
     if Path(config["folder"]).is_dir():
         os.chdir(config["folder"])
+    # Several raylets on one machine share its name, pods may share anything but their address.
+    node = f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
     try:
-        result = load(config["function"])(str(run_dir), local_rank=context.get_local_rank())
+        result = load(config["function"])(str(run_dir), local_rank=context.get_local_rank(), node=node)
     except OrchestratorError as error:
         _write_fatal(logs / FATAL, rank, error)
         raise

@@ -208,6 +208,9 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
     )  # fmt: skip
     if layout.world_size > cluster.node.count and cluster.network is None and device.kind != "cpu":
         reasons = (*reasons, "the cluster page says no `network`: times take nodes to be joined as devices inside one")
+    cores = cluster.node.cores
+    if device.kind == "cpu" and cores and layout.world_size > cores * cluster.nodes:
+        reasons = (*reasons, f"{layout.world_size} workers share {cores * cluster.nodes} cores")
     training = spec.training
     length = Amount(training.steps, "steps") if training.steps else Amount(training.tokens or 0, "tokens")
     total_steps = batch.steps_for(length)

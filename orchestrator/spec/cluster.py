@@ -22,7 +22,9 @@ class Node(Section):
 
     accelerator: str = Field(default="local", min_length=1)
     count: Degree = None
-    """Devices per node; for `cpu` the number of cores given to training, one worker each."""
+    """Devices per node; for `cpu` the number of workers, one per core where the machine has so many."""
+    cores: int | None = Field(default=None, gt=0)
+    """CPU cores of one node; workers on the CPU that are more share them."""
     memory: Annotated[Bytes, Field(gt=0)] | None = None
     """Memory of one device; known for the accelerators that ship, shared host memory for `cpu`."""
     host_memory: Annotated[Bytes, Field(gt=0)] | None = None

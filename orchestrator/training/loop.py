@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
@@ -42,21 +43,24 @@ def _one_step(run: Run, stream: Iterator[list[torch.Tensor]]) -> Step:
     began = time.perf_counter()
     tokens = next(stream)
     waited = time.perf_counter() - began
-    torch.manual_seed(random_seed(run.plan.seed, batch.step, run.gang.rank))
+    torch.manual_seed(random_seed(run.plan.seed, batch.step, run.place.data))
     report = run.engine.train_step([run.engine.objective.collate(part) for part in tokens], lr=lr)
     seconds = time.perf_counter() - began
     return Step(batch=batch, report=report, lr=lr, seconds=seconds, data_wait_s=waited)
 
 
-def random_seed(seed: int, step: int, rank: int) -> int:
-    """Seed of all random numbers drawn in a step: a function of position, so that a resume restores nothing."""
-    return (seed * 1_000_003 + step * 4099 + rank) % 2**63
+def random_seed(seed: int, step: int, replica: int) -> int:
+    """Seed of all random numbers drawn in a step: a function of position, so that a resume restores nothing.
+
+    `replica` is the data-parallel coordinate: ranks that compute one replica together draw the same numbers.
+    """
+    return (seed * 1_000_003 + step * 4099 + replica) % 2**63
 
 
-def samples_of_rank(batch: StepBatch, rank: int, data: int) -> range:
-    """The contiguous slice of the step's global samples that one data-parallel rank takes."""
+def samples_of_replica(batch: StepBatch, replica: int, data: int) -> range:
+    """The contiguous slice of the step's global samples that one of `data` replicas takes, on all its ranks."""
     share = batch.sequences // data
-    first = batch.first_sample + rank * share
+    first = batch.first_sample + replica * share
     return range(first, first + share)
 
 
@@ -66,7 +70,7 @@ def _micro_batches(run: Run) -> Generator[list[torch.Tensor], None, None]:
 
     def indices() -> Iterator[np.ndarray]:
         for step in range(run.step + 1, run.until + 1):
-            mine = samples_of_rank(plan.batch.at(step), run.gang.rank, plan.data)
+            mine = samples_of_replica(plan.batch.at(step), run.place.data, plan.data)
             yield np.arange(mine.start, mine.stop, dtype=np.int64)
 
     for tokens in run.loader.batches(indices(), workers=1, ahead=2):
@@ -83,19 +87,18 @@ def _together(
 ) -> bool:
     """Acts, then agrees with all ranks on whether anyone failed and whether anyone asks to stop.
 
-    With a `batch`, also that the samples which the ranks fed to their engines are those of the step: each
-    rank counts and adds up its own. All of it is one small all-reduce.
+    With a `batch`, also that the samples which the ranks fed to their engines are those of the step (see
+    `_fed`). All of it is one small all-reduce.
     """
     error: Exception | None = None
     try:
         act()
     except Exception as raised:
         error = raised
-    mine = samples_of_rank(batch, run.gang.rank, run.plan.data) if batch else range(0)
-    failed, asked, *fed = run.gang.sum([error is not None, stop_asked(), len(mine), sum(mine)])
+    failed, asked, *fed = run.gang.sum([error is not None, stop_asked(), *_fed(run, batch)])
     if not failed:
         if batch:
-            _require_fed(batch, fed)
+            _require_fed(run, batch, fed)
         return asked > 0
     told = run.gang.gather(None if error is None else f"rank {run.gang.rank}: {type(error).__name__}: {error}")
     if isinstance(error, OSError):
@@ -106,10 +109,32 @@ def _together(
     raise RunError("; ".join(message for message in told if message))
 
 
-def _require_fed(batch: StepBatch, fed: list[int]) -> None:
+def _fed(run: Run, batch: StepBatch | None) -> list[int]:
+    """What this rank adds to the agreement: number and sum of its samples, counted by one rank of each replica,
+    and a mark of its slice, by which the replica's other ranks are held to the same samples."""
+    if batch is None:
+        return [0, 0, 0]
+    mine = samples_of_replica(batch, run.place.data, run.plan.data)
+    counted = mine if run.place.feeds else range(0)
+    return [len(counted), sum(counted), _mark(mine)]
+
+
+def _mark(samples: range) -> int:
+    """32 bits that differ for different slices, so that their sum over a million ranks fits 64."""
+    return zlib.crc32(b"%d %d" % (samples.start, samples.stop))
+
+
+def _require_fed(run: Run, batch: StepBatch, fed: list[int]) -> None:
+    data = run.plan.data
     samples = range(batch.first_sample, batch.samples_after)
-    if fed != [len(samples), sum(samples)]:
+    if fed[:2] != [len(samples), sum(samples)]:
         raise DataError(
             f"step {batch.step}: the ranks were fed {fed[0]} samples with sum {fed[1]} instead of samples"
             f" {samples[0]} to {samples[-1]}; the ranks disagree on world size or position"
+        )
+    together = run.plan.world_size // data
+    if fed[2] != together * sum(_mark(samples_of_replica(batch, replica, data)) for replica in range(data)):
+        raise DataError(
+            f"step {batch.step}: the {together} ranks of a replica were not all fed the same of the samples"
+            f" {samples[0]} to {samples[-1]}; the ranks disagree on layout or position"
         )

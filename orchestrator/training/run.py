@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from data_pipeline.loader import Loader
 from orchestrator.engines.base import Engine, StepReport
 from orchestrator.planning.batch import StepBatch
+from orchestrator.planning.mesh import Coordinates, coordinates
 from orchestrator.planning.plan import Plan
 from orchestrator.training.gang import Gang
 from orchestrator.training.rundir import RunDir
@@ -26,6 +27,11 @@ class Run:
     """Last step of this attempt; smaller than the plan's when the command line said so."""
     step: int = 0
     outcome: str = ""
+
+    @property
+    def place(self) -> Coordinates:
+        """Where this rank stands in the layout. Its share of data is that of `place.data`, never that of its rank."""
+        return coordinates(self.plan.layout, self.gang.rank)
 
     @property
     def finished(self) -> bool:

@@ -32,16 +32,22 @@ from orchestrator.training.callbacks.validation import Validation
 from orchestrator.training.checkpoint.manifest import Manifest, find
 from orchestrator.training.checkpoint.read import fill, newest_good
 from orchestrator.training.gang import Gang
+from orchestrator.training.hosts import require_groups_on_one_node
 from orchestrator.training.loop import train_steps
 from orchestrator.training.resume import require_same_data, require_same_experiment
 from orchestrator.training.run import Callback, Run
 from orchestrator.training.rundir import RunDir, cut_torn_tail, read_lines, write_atomically
 
 
-def train(run_dir: str, *, local_rank: int = 0, stop_asked: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+def train(
+    run_dir: str, *, local_rank: int = 0, node: str = "", until: int | None = None,
+    stop_asked: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
     """Trains the run in `run_dir` on the process group this process belongs to (none means one rank).
 
     local_rank: the index of this process's device on its node.
+    node: what tells this process's node from all others; by default its host name.
+    until: the last step to take; by default what the command that launched the run said.
 
     Returns {"outcome": "finished" | "paused" | "interrupted" | "failed", "message", "exit_code", "step"}; an
     error that all ranks know of is returned, so that nobody restarts what would fail again. Errors that
@@ -51,7 +57,7 @@ def train(run_dir: str, *, local_rank: int = 0, stop_asked: Callable[[], bool] =
     gang = Gang()
     attempt = gang.from_leader(_begin_attempt(folder) if gang.leads else 0)
     try:
-        return _train(folder, gang, attempt, local_rank, stop_asked)
+        return _train(folder, gang, attempt, local_rank, node or socket.gethostname(), until, stop_asked)
     except OrchestratorError as error:
         if gang.leads:
             _record(folder, "failed", attempt=attempt, cause=type(error).__name__, message=str(error))
@@ -59,12 +65,14 @@ def train(run_dir: str, *, local_rank: int = 0, stop_asked: Callable[[], bool] =
 
 
 def _train(
-    folder: RunDir, gang: Gang, attempt: int, local_rank: int, stop_asked: Callable[[], bool]
+    folder: RunDir, gang: Gang, attempt: int, local_rank: int, node: str, until: int | None, stop_asked: Callable[[], bool]
 ) -> dict[str, Any]:
     spec = load_run(folder.resolved).spec
     cluster = ClusterSpec.model_validate_json(folder.hardware.read_text("utf-8"))
     execution = json.loads(folder.execution.read_text("utf-8"))
     plan = make_plan(spec, cluster, world_size=gang.world_size)
+    nodes = gang.gather(node)
+    require_groups_on_one_node(plan.layout, nodes)
     device = _device(plan, local_rank)
     loader = Loader(open_prepared(Path(execution["data"])), sequence_length=plan.sequence_length, seed=plan.seed)
     _require_vocabulary(plan, loader.prepared.vocab_size)
@@ -73,10 +81,10 @@ def _train(
     try:
         run = Run(
             dir=folder, plan=plan, engine=engine, loader=loader, gang=gang, attempt=attempt,
-            until=min(plan.total_steps, execution.get("until") or plan.total_steps),
+            until=min(plan.total_steps, until or execution.get("until") or plan.total_steps),
         )  # fmt: skip
         restored = _restore(run, execution.get("accepted", ()))
-        _announce(run, restored)
+        _announce(run, restored, nodes)
         train_steps(run, _callbacks(run, restored), lambda: stop_asked() or (gang.leads and folder.stop.exists()))
         if gang.leads:
             _record(folder, run.outcome, step=run.step, attempt=attempt)
@@ -123,15 +131,14 @@ def _restore(run: Run, accepted: tuple[str, ...]) -> Manifest | None:
     return manifest
 
 
-def _announce(run: Run, restored: Manifest | None) -> None:
-    hosts = run.gang.gather(socket.gethostname())
+def _announce(run: Run, restored: Manifest | None, nodes: list[str]) -> None:
     if not run.gang.leads:
         return
     write_atomically(run.dir.plan, json.dumps(run.plan.as_dict(), indent=1) + "\n")
     write_atomically(run.dir.plan.with_name(f"plan-{run.attempt}.json"), json.dumps(run.plan.as_dict(), indent=1) + "\n")
     run.dir.event(
         "restored" if restored else "placed", step=run.step, attempt=run.attempt, world_size=run.gang.world_size,
-        layout=run.plan.as_dict()["layout"], hosts=hosts,
+        layout=run.plan.as_dict()["layout"], hosts=nodes,
     )  # fmt: skip
 
 

@@ -75,3 +75,29 @@ def test_amounts_are_rounded_as_ray_rounds_them(free: float, fits: bool) -> None
 def test_memory_is_printed_in_bytes_with_a_unit() -> None:
     one = Inventory(nodes=(Node(name="a", total={"memory": 2**30}, free={"memory": 2**30}),))
     assert "memory 2.0 GiB" in can_place(gang(1, memory=2**31), one).reason
+
+
+def test_workers_that_must_share_a_node_fill_it_in_whole_groups() -> None:
+    pairs = Request(workers=4, each={"GPU": 1}, together=2)
+    assert can_place(pairs, Inventory(nodes=(node("a", 3), node("b", 2)))).verdict is Verdict.FITS
+    assert can_place(pairs, Inventory(nodes=(node("a", 3), node("b", 2, free=1)))).verdict is Verdict.BUSY
+
+
+def test_nodes_that_hold_a_gang_only_with_a_group_torn_apart_are_told_so_with_the_numbers() -> None:
+    """Tensor 2 on nodes of 3 devices: six workers would fit, ranks 2 and 3 on two nodes."""
+    answer = can_place(Request(workers=6, each={"GPU": 1}, together=2), Inventory(nodes=(node("a", 3), node("b", 3))))
+    assert answer.verdict is Verdict.IMPOSSIBLE
+    assert answer.reason == (
+        "a gang of 6 workers cannot be placed on this cluster\n"
+        "  asked    6 workers, each GPU 1 (together GPU 6), every 2 consecutive ranks on one node\n"
+        "  exists   node a: GPU 3 of 3 free -> room for 2\n"
+        "           node b: GPU 3 of 3 free -> room for 2\n"
+        "  missing  room for 2 workers (enough in sum, but scattered: a group of 2 workers must lie on one node)\n"
+        "  fix      at most 4 workers fit in groups of 2: lower parallelism.data or pipeline, take a parallelism.tensor"
+        " (or expert) that divides the devices of a node, or add room for 2 more"
+    )
+
+
+def test_a_group_larger_than_any_node_is_told_so() -> None:
+    answer = can_place(Request(workers=8, each={"GPU": 1}, together=4), Inventory(nodes=(node("a", 2),) * 4))
+    assert "no node holds 4 workers: lower parallelism.tensor" in answer.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,6 +21,8 @@ from orchestrator.launch.cluster import Standing
 from orchestrator.launch.gauges import GaugesView
 from orchestrator.launch.job import run
 from orchestrator.launch.output import WorkerOutput
+from orchestrator.launch.pins import NODE_ID
+from orchestrator.launch.processes import Process
 from orchestrator.launch.session import Session, attached
 from orchestrator.spec.cluster import ClusterSpec
 from orchestrator.training.rundir import read_lines
@@ -59,19 +62,46 @@ def wait_for(condition: Callable[[], object], *, seconds: float = 120) -> None:
 
 
 class KillOnce:
-    """A view that kills a worker with SIGKILL when the run has reached a step."""
+    """A view that kills a worker with SIGKILL when the run has reached a step, and sees how long its peers live on."""
 
     def __init__(self, run_dir: Path, *, rank: int, step: int) -> None:
-        self.run_dir, self.rank, self.step, self.killed = run_dir, rank, step, False
+        self.run_dir, self.rank, self.step = run_dir, rank, step
+        self.killed, self.at, self.peers_lived_s = False, 0.0, 0.0
+        self.peers: list[Process] = []
 
     def poll(self) -> None:
         steps = [record["step"] for record in read_lines(self.run_dir / "metrics.jsonl")]
         if not self.killed and steps and steps[-1] >= self.step:
-            os.kill(int((self.run_dir / f"pid-{self.rank}").read_text()), signal.SIGKILL)
-            self.killed = True
+            pids = {path.name: int(path.read_text()) for path in self.run_dir.glob("pid-*")}
+            self.peers = [peer for pid in pids.values() if (peer := processes.identify(pid))]
+            os.kill(pids[f"pid-{self.rank}"], signal.SIGKILL)
+            self.killed, self.at = True, time.monotonic()
+        if any(peer.alive for peer in self.peers):
+            self.peers_lived_s = time.monotonic() - self.at
 
     def close(self) -> None:
         assert self.killed
+
+
+class Holder:
+    """Somebody else's actor, which holds what it was given."""
+
+
+@contextlib.contextmanager
+def held_device(standing: Standing, folder: Path, *, node: int) -> Iterator[None]:
+    """One device of one node is taken for a while."""
+    import ray
+
+    with attached(folder / "ray.log", address=standing.address):
+        where = inventory.of_ray().nodes[node]
+        actor = ray.remote(num_cpus=0, resources={"device": 1}, label_selector={NODE_ID: where.id})(Holder)
+        holder = actor.options(name="holder", namespace="tests", lifetime="detached").remote()
+        ray.get(holder.__ray_ready__.remote())
+    try:
+        yield
+    finally:
+        with attached(folder / "ray.log", address=standing.address):
+            ray.kill(ray.get_actor("holder", namespace="tests"))
 
 
 class Scrape:
@@ -132,6 +162,34 @@ def test_a_killed_worker_costs_a_restart_and_nothing_else(standing: Standing, tm
     for gauge in ("loss", "tokens_per_second", "step_time_seconds", "mfu", "learning_rate", "grad_norm"):
         assert f"ray_orchestrator_{gauge}{{" in scrapes[0].text
     assert f'run="{tmp_path.name}"' in scrapes[0].text
+
+
+def test_ranks_that_wait_for_a_killed_one_in_a_receive_are_ended_and_the_run_goes_on(standing: Standing, tmp_path: Path) -> None:
+    """A pipeline of four, its second rank killed: rank 2 waits for it, rank 3 for rank 2, rank 0 for rank 3."""
+    kill = KillOnce(tmp_path, rank=1, step=7)
+    job = standin.job(tmp_path, world_size=4, steps=12, RING="1")
+    result = run(job, address=standing.address, runtime_env=CODE, views=lambda _: [kill])
+    assert (result.outcome, result.attempts) == ("finished", 2), result.message
+    [failed] = [event for event in read_lines(tmp_path / "events.jsonl") if event["event"] == "gang_failed"]
+    assert failed["ranks"]["1"].startswith("the process died")
+    steps = [record["step"] for record in read_lines(tmp_path / "metrics.jsonl")]
+    assert sorted(set(steps)) == list(range(1, 13))
+    assert kill.peers_lived_s < 20  # half a second where the machine is not busy
+
+
+def test_a_gang_in_pairs_lies_on_the_nodes_that_hold_whole_pairs(standing: Standing, tmp_path: Path) -> None:
+    """One device of the first node is taken: three nodes have 1, 2 and 2 free."""
+    with held_device(standing, tmp_path, node=0):
+        result = run(standin.job(tmp_path, world_size=4, steps=3, together=2), address=standing.address, runtime_env=CODE)
+        assert (result.outcome, result.attempts) == ("finished", 1), result.message
+        nodes = [(tmp_path / f"node-{rank}").read_text() for rank in range(4)]
+        assert nodes[0] == nodes[1] != nodes[2] == nodes[3]
+        assert not any("127.0.0.2" in node for node in nodes)
+
+
+def test_a_gang_whose_pairs_fit_only_when_torn_apart_is_refused(standing: Standing, tmp_path: Path) -> None:
+    with pytest.raises(PlacementError, match=r"every 4 consecutive ranks on one node(?s:.*)no node holds 4 workers"):
+        run(standin.job(tmp_path, world_size=4, steps=1, together=4), address=standing.address)
 
 
 def test_an_error_of_ours_ends_the_run_without_a_restart(standing: Standing, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def manifest_of(run: Run) -> Manifest:
         layout=asdict(plan.layout),
         position={"step": run.step, "samples": samples, "tokens": samples * plan.sequence_length},
         scalars=dict(run.engine.state().scalars),
-        random={"seed": plan.seed, "rule": "torch.manual_seed(f(seed, step, rank)) before each step"},
+        random={"seed": plan.seed, "rule": "torch.manual_seed(f(seed, step, replica)) before each step"},
         schedule=schedule_facts(plan),
         spec=plan.spec.model_dump(mode="json"),
         spec_fingerprint=convergence_fingerprint(plan.spec),

@@ -11,6 +11,7 @@ import math
 import numpy as np
 import torch
 
+from orchestrator.planning.rules import divisors
 from orchestrator.training.run import Callback, Run, Step
 
 MOST_TOKENS_FOR_BASELINE = 200_000_000
@@ -71,7 +72,13 @@ class Validation(Callback):
 
 
 def _share(windows: torch.Tensor, run: Run) -> list[torch.Tensor]:
-    """This rank's windows in micro-batches; all of them on every rank when they do not divide evenly."""
-    world, rank = run.gang.world_size, run.gang.rank
-    mine = windows[rank::world] if len(windows) % world == 0 else windows
-    return list(mine.split(run.plan.micro_batch))
+    """This replica's windows in micro-batches; all of them on every replica when they do not divide evenly.
+
+    Pipeline stages pass on tensors of one shape, so there all micro-batches are of one size.
+    """
+    data = run.plan.data
+    mine = windows[run.place.data :: data] if len(windows) % data == 0 else windows
+    size = run.plan.micro_batch
+    if run.plan.layout.pipeline > 1:
+        size = divisors(len(mine), at_most=size)[-1]
+    return list(mine.split(size))

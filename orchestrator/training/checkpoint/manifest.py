@@ -38,7 +38,7 @@ class Manifest:
 
     files: the ranks' shards and DCP's `.metadata`, which says where each block of each tensor lies.
     scalars: the engine's counters. position: data position. schedule, spec, fingerprints: what the
-    run was, for the resume check. random: how random numbers are drawn (a function of seed, step, rank).
+    run was, for the resume check. random: how random numbers are drawn (a function of seed, step, replica).
     """
 
     step: int
