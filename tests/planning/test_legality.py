@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from orchestrator.errors import PlanError
 from orchestrator.pages import parse_overrides
@@ -210,6 +212,37 @@ class TestNearest:
         error = refused(case("", LLAMA, said, nodes=16))
         assert "does not fit" in str(error)
         assert plan(case("", LLAMA, {}, nodes=16), said | (named(error) or {}))
+
+
+LAYOUTS = st.fixed_dictionaries(
+    {"engine": st.sampled_from(["auto", "deepspeed", "megatron", "megatron"])},
+    optional={
+        "data": st.integers(1, 9), "tensor": st.integers(1, 9), "pipeline": st.integers(1, 9), "virtual": st.integers(1, 3),
+        "context": st.integers(1, 4), "expert": st.integers(1, 8), "expert_tensor": st.integers(1, 4),
+        "micro_batch": st.integers(1, 4), "zero": st.integers(0, 3), "sequence_parallel": st.booleans(),
+        "recompute": st.sampled_from(["none", "selective", "full"]), "offload": st.sampled_from(["none", "none", "optimizer"]),
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=50, deadline=None)
+@given(LAYOUTS, st.sampled_from([SMALL, MIXTRAL | {"layers": 4}]), st.sampled_from([{}, RAMP]))
+def test_whatever_is_said_is_planned_or_answered_with_what_would_be(said: dict[str, Any], model: dict[str, Any], training: dict[str, Any]) -> None:
+    """And a plan that is made has a whole number of micro-batches at every step, and a place for every rank."""
+    illegal = case("", model, said, training=training)
+    try:
+        made = plan(illegal, said)
+    except PlanError as error:
+        changes = named(error)
+        if changes is None:
+            return
+        made = plan(illegal, said | changes)
+    layout = made.layout
+    rounds = {made.batch.at(segment.first_step).accumulation for segment in made.batch.segments}
+    assert all(count >= 1 and (layout.virtual == 1 or count % layout.pipeline == 0) for count in rounds)
+    assert layout.data * layout.context * layout.tensor % (layout.expert * layout.expert_tensor) == 0
+    assert made.world_size <= 16
+    assert len(made.as_dict()["rank_map"]["ranks"]) == made.world_size
 
 
 class TestParts:

@@ -90,7 +90,7 @@ class TestPlan:
         spec = page(SMALL, {"tensor": 2, "pipeline": 2})
         made = make_plan(spec, gpus(2), world_size=8)
         assert (made.data, made.tensor, made.pipeline) == (2, 2, 2)
-        with pytest.raises(PlanError, match="the gang has 7 ranks .* = 4; legal gangs are multiples of 4"):
+        with pytest.raises(PlanError, match=r"the gang has 7 ranks .* = 4; legal gangs are multiples of 4"):
             make_plan(spec, gpus(2), world_size=7)
 
     @pytest.mark.parametrize(("left", "gang"), [(16, 16), (15, 8), (7, 4)])
