@@ -53,7 +53,8 @@ def choose_layout(
     layout = replace(layout, zero=fitting[0])
     if said.zero is None:
         alone = layout.data * layout.context == 1 and layout.zero == 0
-        reasons.append("ZeRO 0: one rank has nothing to partition" if alone else f"ZeRO {layout.zero}: the lowest stage that fits")
+        one = "rank" if layout.world_size == 1 else "replica"
+        reasons.append(f"ZeRO 0: one {one} has nothing to partition" if alone else f"ZeRO {layout.zero}: the lowest stage that fits")
     if said.micro_batch is None:
         layout, reason = _micro_batch(layout, spec, architecture, device)
         reasons.append(reason)
@@ -111,7 +112,9 @@ def _data(spec: RunSpec[Any], architecture: Architecture, layout: Layout, device
     if "data" not in CAPABILITIES[layout.engine].axes:
         return 1
     most = max(1, devices // (layout.tensor * layout.pipeline * layout.context))
-    legal = divisors(max(1, batch_sizes_gcd(spec) // _sequences_per_round(layout)), at_most=most) or [1]
+    common = batch_sizes_gcd(spec)
+    dividing = divisors(max(1, common // layout.micro_batch), at_most=most) or [1]
+    legal = [data for data in dividing if common % (data * _sequences_per_round(layout)) == 0] or dividing
     if any(isinstance(block.feed_forward, MixtureOfExperts) for block in distinct(architecture.blocks)):
         folded = layout.expert * layout.expert_tensor
         legal = [data for data in legal if data * layout.context * layout.tensor % folded == 0] or legal

@@ -26,8 +26,8 @@ from orchestrator.spec.run import RunSpec
 Changes = Mapping[str, Any]
 
 MOST_CHANGES = 3
-MOST_TRIES = 4000
-"""Layouts held against the rules, at 20-50 microseconds each: a refusal still comes at once."""
+MOST_PLANNED = 150
+"""Layouts that break no rule and are planned to see whether they fit: a refusal still comes at once."""
 _VALUES_PER_KEY = (8, 6, 3)
 """How many values of a key are tried where one, two and three keys change."""
 
@@ -54,10 +54,9 @@ def nearest(
     start = resolve(spec, architecture, devices)
     case = case_of(spec, architecture, start, device, devices, per_node)
     domains = {key: _near(key, values, start) for key, values in _domains(case).items()}
-    for changes in itertools.islice(_ordered(domains, start), MOST_TRIES):
-        changed = _changed(spec, changes)
-        layout = resolve(changed, architecture, devices)
-        if breaks_no_rule(replace(case, spec=changed, layout=layout)) and _is_planned(changed, architecture, case):
+    legal = (changes for changes in _ordered(domains) if _breaks_no_rule(_changed(spec, changes), case))
+    for changes in itertools.islice(legal, MOST_PLANNED):
+        if _is_planned(_changed(spec, changes), case):
             return changes
     return None
 
@@ -80,9 +79,13 @@ def _changed(spec: RunSpec[Any], changes: Changes) -> RunSpec[Any]:
     return spec.model_copy(update={"parallelism": spec.parallelism.model_copy(update=dict(changes))})
 
 
-def _is_planned(spec: RunSpec[Any], architecture: Architecture, case: Case) -> bool:
+def _breaks_no_rule(spec: RunSpec[Any], case: Case) -> bool:
+    return breaks_no_rule(replace(case, spec=spec, layout=resolve(spec, case.architecture, case.devices)))
+
+
+def _is_planned(spec: RunSpec[Any], case: Case) -> bool:
     try:
-        choose_layout(spec, architecture, case.device, case.devices, case.per_node)
+        choose_layout(spec, case.architecture, case.device, case.devices, case.per_node)
     except PlanError:
         return False
     return True
@@ -102,7 +105,7 @@ def _domains(case: Case) -> dict[str, list[Any]]:
         "virtual": list(range(1, max(1, layers // start.pipeline) + 1)),
         "context": divisors(heads, at_most=case.devices),
         "expert": divisors(experts, at_most=case.devices),
-        "expert_tensor": divisors(case.per_node, at_most=64) if case.mixtures or start.expert_tensor > start.tensor else [],
+        "expert_tensor": divisors(case.per_node, at_most=64) if case.mixtures else [1] if said.expert_tensor else [],
         "data": divisors(common, at_most=case.devices) if said.data else [],
         "micro_batch": divisors(common, at_most=4 * start.micro_batch) if said.micro_batch else [],
         "sequence_parallel": [False, True] if said.sequence_parallel is not None else [],
@@ -129,12 +132,14 @@ def _distance(key: str, value: Any, now: Any) -> float:
     return abs(math.log2(value / now))
 
 
-def _ordered(domains: Mapping[str, list[tuple[float, Any]]], start: Layout) -> Iterator[Changes]:
+def _ordered(domains: Mapping[str, list[tuple[float, Any]]]) -> Iterator[Changes]:
     """All changes, nearest first: of one key, then two, then three; another engine after all that keep it."""
     for size, most in zip(range(1, MOST_CHANGES + 1), _VALUES_PER_KEY, strict=True):
         found: list[tuple[float, Changes]] = []
+        # The axis left out altogether is always among the values: it is what an engine that lacks the axis needs.
+        tried = {key: [*near[:most], *(pair for pair in near[most:] if pair[1] == 1)] for key, near in domains.items()}
         for keys in itertools.combinations(domains, size):
-            for chosen in itertools.product(*(domains[key][:most] for key in keys)):
+            for chosen in itertools.product(*(tried[key] for key in keys)):
                 values = dict(zip(keys, (value for _, value in chosen), strict=True))
                 found.append((sum(distance for distance, _ in chosen), values))
         yield from (changes for _, changes in sorted(found, key=lambda pair: pair[0]))

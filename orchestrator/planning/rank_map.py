@@ -128,7 +128,8 @@ def _stage_line(plan: Plan, stage: int, chunks: Sequence[Chunk]) -> str:
 
 
 def _groups_line(layout: Layout, per_node: int) -> str:
-    inside, across = [], []
+    inside: list[str] = []
+    across: list[str] = []
     for name, size, stride in (
         ("tensor", layout.tensor, 1),
         ("expert", layout.expert, layout.expert_tensor),

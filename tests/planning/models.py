@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from orchestrator.architecture.family import Family
 from orchestrator.architecture.names import LLAMA_LIKE
 from orchestrator.architecture.parts import (
@@ -41,7 +43,7 @@ class Made(Family):
     parallel: bool = False
     tied: bool = False
     experts: int = 0
-    router: dict[str, Any] = {}
+    router: dict[str, Any] = Field(default_factory=dict)
 
     def architecture(self) -> Architecture:
         norm = (LayerNorm if self.biased else RMSNorm)(hidden=self.hidden, eps=1e-5)
