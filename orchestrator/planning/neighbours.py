@@ -26,7 +26,7 @@ from orchestrator.spec.run import RunSpec
 Changes = Mapping[str, Any]
 
 MOST_CHANGES = 3
-MOST_PLANNED = 150
+MOST_PLANNED = 60
 """Layouts that break no rule and are planned to see whether they fit: a refusal still comes at once."""
 _VALUES_PER_KEY = (8, 6, 3)
 """How many values of a key are tried where one, two and three keys change."""
@@ -51,6 +51,8 @@ def nearest(
     spec: RunSpec[Any], architecture: Architecture, device: Device, devices: int, per_node: int
 ) -> Changes | None:
     """The changes to `parallelism` that make a plan of what was said; None where no few changes do."""
+    if 4 * architecture.parameters > devices * device.memory:
+        return None  # not even the gradients fit on all devices together, however they are cut
     start = resolve(spec, architecture, devices)
     case = case_of(spec, architecture, start, device, devices, per_node)
     domains = {key: _near(key, values, start) for key, values in _domains(case).items()}
