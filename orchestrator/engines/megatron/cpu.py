@@ -54,8 +54,8 @@ def _type(tensor: torch.Tensor, *args: Any, **keywords: Any) -> Any:
 def _all_to_all_single(
     output: torch.Tensor, input: torch.Tensor, output_split_sizes: Any = None, input_split_sizes: Any = None, **keywords: Any
 ) -> Any:
-    sizes = [None if sizes is None else [int(size) for size in sizes] for sizes in (output_split_sizes, input_split_sizes)]
-    return _ALL_TO_ALL(output, input, *sizes, **keywords)
+    outputs, inputs = (None if sizes is None else [int(size) for size in sizes] for sizes in (output_split_sizes, input_split_sizes))
+    return _ALL_TO_ALL(output, input, outputs, inputs, **keywords)
 
 
 def _all_gather(outputs: list[torch.Tensor], mine: torch.Tensor, group: Any = None, **keywords: Any) -> Any:

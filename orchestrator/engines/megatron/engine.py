@@ -154,7 +154,7 @@ class MegatronEngine:
         models = [
             build_chunk(plan, translation, chunk, number if len(mine) > 1 else None) for number, chunk in enumerate(mine)
         ]
-        self._names = {
+        self._names: dict[Any, tuple[str, int]] = {
             parameter: (name, chunk.first)
             for chunk, model in zip(mine, models, strict=True)
             for name, parameter in getattr(model, "module", model).named_parameters()
@@ -162,7 +162,7 @@ class MegatronEngine:
         for parameter, (name, first) in self._names.items():
             # Core says so only where it draws the initial weights itself; the gradient's norm depends on it.
             held = pieces(plan.architecture, self._rank, name, first)
-            parameter.tensor_model_parallel = any(piece.shape != piece.global_shape for piece in held)  # type: ignore[attr-defined]
+            parameter.tensor_model_parallel = any(piece.shape != piece.global_shape for piece in held)
         self._chunks = [
             DistributedDataParallel(translation.config, translation.ddp, model, disable_bucketing=number > 0)
             for number, model in enumerate(models)

@@ -84,7 +84,7 @@ def linears_for(device: str) -> Linears:
             column=te.TEColumnParallelLinear, row=te.TERowParallelLinear,
             norms={parts.RMSNorm: te.TENorm, parts.LayerNorm: te.TENorm},
         )  # fmt: skip
-    own = {parts.RMSNorm: layers.RMSNorm, parts.LayerNorm: layers.LayerNorm}
+    own: dict[type, type] = {parts.RMSNorm: layers.RMSNorm, parts.LayerNorm: layers.LayerNorm}
     return Linears(column=ColumnParallelLinear, row=RowParallelLinear, norms=own)
 
 
@@ -177,7 +177,7 @@ def ddp_config(plan: Plan) -> DistributedDataParallelConfig:
 
 def optimizer_config(plan: Plan) -> OptimizerConfig:
     """AdamW as under every engine; the engine sets the rate of each step and judges gradients that are not finite."""
-    said = plan.spec.training.optimizer
+    said: Any = plan.spec.training.optimizer
     return OptimizerConfig(
         optimizer="adam",
         decoupled_weight_decay=True,
