@@ -4,8 +4,9 @@ A shard is a file of torch.distributed.checkpoint (DCP), one per rank; DCP's `.m
 them lies which block of which tensor, and nothing in it depends on how many ranks wrote it. A failed save
 leaves no folder behind and is known to all ranks at once.
 
-DCP's `save` would do the exchange too, over the process group of the gradients. Here each rank plans and
-writes alone, and one message brings rank 0 the plan, the places and what failed.
+DCP's own `save` is not called: it warns whenever it runs without a process group, and tells a failure as
+the tracebacks of all ranks. Here each rank plans and writes alone, with DCP's writer, and one message
+brings rank 0 the plan, the places and one line on what failed.
 """
 
 from __future__ import annotations
