@@ -31,14 +31,20 @@ def huggingface_config(architecture: Architecture) -> Any:
 
 def build_module(architecture: Architecture, *, dtype: torch.dtype, device: torch.device) -> torch.nn.Module:
     """The module with uninitialised `dtype` parameters on `device`; buffers keep the dtype they need."""
-    import transformers
     from transformers.initialization import no_init_weights
 
-    model_class = getattr(transformers, architecture.huggingface.model_class)
+    model_class = module_class(architecture)
     with _default_dtype(dtype), device, no_init_weights():
         module = model_class(huggingface_config(architecture))
         module.tie_weights()
     return module
+
+
+def module_class(architecture: Architecture) -> Any:
+    """The `transformers` class, imported."""
+    import transformers
+
+    return getattr(transformers, architecture.huggingface.model_class)
 
 
 def recompute_activations(module: Any) -> None:

@@ -30,7 +30,7 @@ from orchestrator.engines.optimizers import (
 from orchestrator.engines.process_group import join_process_group
 from orchestrator.engines.router_logits import RouterLogits
 from orchestrator.engines.routing import RoutingMeter, routers_of
-from orchestrator.models.build import build_module, initialiser, recompute_activations
+from orchestrator.models.build import build_module, initialiser, module_class, recompute_activations
 from orchestrator.objectives import Batch, Objective
 from orchestrator.planning.capabilities import CAPABILITIES, Capabilities
 from orchestrator.registry import OBJECTIVES
@@ -143,6 +143,8 @@ class DeepSpeedEngine:
         dtype = COMPUTE_DTYPES[plan.precision]
         if plan.zero_stage < 3:
             return build_module(plan.architecture, dtype=dtype, device=self._device)
+        # Before the context below: it undoes, on leaving, what classes imported inside it did to their constructors.
+        module_class(plan.architecture)
         # Each layer is partitioned as soon as it is made, so no rank ever holds the whole model. Without
         # the overrides every new tensor would become the model's dtype, rotary frequencies too.
         with deepspeed.zero.Init(config_dict_or_path=config, tensor_overrides=[]):
