@@ -23,9 +23,9 @@ def poisoned(case: Case) -> tuple[Any, bool, int, Any]:
     from orchestrator.engines.base import Device
 
     plan = case.plan(4, {})
-    engine = make_engine("deepspeed")
+    engine = make_engine(case.engine)
     engine.build(plan, Device(kind="cpu"))
-    batches = micro_batches(plan, engine.objective, 1, distributed.get_rank())
+    batches = micro_batches(plan, engine.objective, 1, plan.data_rank(distributed.get_rank()))
     state = engine.state()
     norms = [box for box in state.boxes if box.key == "weights/model.norm.weight"]
     for box in norms:
@@ -130,7 +130,7 @@ def train_with_interruptions(case: Case) -> tuple[list[float], float, list[int]]
     plan = case.plan(4, {})
     engine = make_engine(case.engine)
     engine.build(plan, Device(kind="cpu"))
-    losses, rank = [], distributed.get_rank()
+    losses, rank = [], plan.data_rank(distributed.get_rank())
     for number in (1, 2, 3):
         batches = micro_batches(plan, engine.objective, number, rank)
         losses.append(engine.train_step(batches, lr=3e-3).loss)
