@@ -2,17 +2,15 @@
 
 Ranks fill nodes in order: rank r is device r mod count of node r div count. Since tensor varies fastest and pipeline
 slowest (mesh.py), tensor groups lie inside a node and neighbouring stages on neighbouring nodes. A scheduler that
-hands out nodes in another order, or half a node, breaks that without an error: training is merely slow, or two
-ranks meet on one device. `check_hosts` holds the plan against the hosts that the gang was given.
+hands out nodes in another order, or half a node, breaks that without an error: training is merely slow; the worker
+holds the real nodes against the plan (training/hosts.py).
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import PlacementError, Problem
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.mesh import coordinates
 from orchestrator.planning.stages import Chunk
@@ -67,52 +65,6 @@ def describe(chunks: Sequence[Chunk]) -> str:
         ("embedding + " if chunk.embedding else "") + _span("layer", chunk.first, chunk.last - 1) + (" + head" if chunk.head else "")
         for chunk in chunks
     )
-
-
-def check_hosts(plan: Plan, hosts: Sequence[str], local_ranks: Sequence[int]) -> None:
-    """Holds the plan against the gang's hosts and local ranks, both in rank order. Raises PlacementError with the numbers.
-
-    A tensor group and an expert group must lie on one host; and where the model is split, each node must have been
-    given as many consecutive ranks as planned (several planned nodes may be raylets of one host).
-    """
-    layout = plan.layout
-    if len(hosts) != plan.world_size or len(local_ranks) != plan.world_size:
-        raise _misplaced(f"the plan has {plan.world_size} ranks, and the gang {len(hosts)} ranks on {len(set(hosts))} hosts")
-    for words, size in (("tensor", layout.tensor), ("expert x expert_tensor", _expert_group(layout))):
-        for first in range(0, plan.world_size, size):
-            given = list(dict.fromkeys(hosts[first : first + size]))
-            if len(given) > 1:
-                raise _misplaced(
-                    f"the {words} group of ranks {first}-{first + size - 1} must lie on one host, and lies on {', '.join(given)}"
-                )
-    if layout.tensor * layout.pipeline * layout.context * layout.expert == 1:
-        return
-    for first, host, count in _runs(hosts, local_ranks):
-        planned = min(plan.per_node, plan.world_size - first)
-        if first % plan.per_node or (count != planned and (count % plan.per_node and first + count != plan.world_size)):
-            raise _misplaced(
-                f"host {host} was given {count} ranks from rank {first}, and the plan has {planned} consecutive ranks there"
-                f" (nodes of {plan.per_node})"
-            )
-
-
-def _runs(hosts: Sequence[str], local_ranks: Sequence[int]) -> list[tuple[int, str, int]]:
-    """(first rank, host, ranks) of every stretch of ranks on one node; a local rank of 0 begins a new one."""
-    starts = [
-        rank for rank, host in enumerate(hosts)
-        if rank == 0 or host != hosts[rank - 1] or local_ranks[rank] == 0
-    ]  # fmt: skip
-    edges = [*starts, len(hosts)]
-    return [(first, hosts[first], after - first) for first, after in itertools.pairwise(edges)]
-
-
-def _misplaced(message: str) -> PlacementError:
-    fix = "give whole nodes in one order (Ray places by node), or lower tensor and expert to what one host has"
-    return PlacementError([Problem(path="parallelism", message=message, fix=fix)])
-
-
-def _expert_group(layout: Layout) -> int:
-    return layout.expert * layout.expert_tensor if layout.expert > 1 else 1
 
 
 def _node_line(plan: Plan, node: int) -> str:

@@ -167,7 +167,7 @@ def test_a_killed_worker_costs_a_restart_and_nothing_else(standing: Standing, tm
 def test_ranks_that_wait_for_a_killed_one_in_a_receive_are_ended_and_the_run_goes_on(standing: Standing, tmp_path: Path) -> None:
     """A pipeline of four, its second rank killed: rank 2 waits for it, rank 3 for rank 2, rank 0 for rank 3."""
     kill = KillOnce(tmp_path, rank=1, step=7)
-    job = standin.job(tmp_path, world_size=4, steps=12, RING="1")
+    job = standin.job(tmp_path, world_size=4, steps=12, together=2, RING="1")
     result = run(job, address=standing.address, runtime_env=CODE, views=lambda _: [kill])
     assert (result.outcome, result.attempts) == ("finished", 2), result.message
     [failed] = [event for event in read_lines(tmp_path / "events.jsonl") if event["event"] == "gang_failed"]

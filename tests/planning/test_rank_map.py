@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import PlacementError, PlanError
+from orchestrator.errors import PlanError
 from orchestrator.planning import Plan, make_plan
 from orchestrator.planning.plan import largest_gang
-from orchestrator.planning.rank_map import check_hosts, map_lines
+from orchestrator.planning.rank_map import map_lines
 from orchestrator.planning.render import render
 from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, SMALL, gpus, page
 from tests.plans import tiny_plan
@@ -100,41 +100,3 @@ class TestPlan:
     def test_no_gang_is_smaller_than_one_replica(self) -> None:
         with pytest.raises(PlanError):
             largest_gang(page(SMALL, {"tensor": 2, "pipeline": 2}), gpus(2), 3)
-
-
-class TestHosts:
-    HOSTS = ("a", "a", "a", "a", "b", "b", "b", "b")
-    LOCAL = (0, 1, 2, 3, 0, 1, 2, 3)
-
-    def made(self, **said: int) -> Plan:
-        return plan(SMALL, {"engine": "megatron", **said}, nodes=2, count=4)
-
-    def test_as_planned(self) -> None:
-        check_hosts(self.made(tensor=4, data=2), self.HOSTS, self.LOCAL)
-        check_hosts(self.made(tensor=2, pipeline=2, data=2), self.HOSTS, self.LOCAL)
-
-    def test_a_tensor_group_on_two_hosts(self) -> None:
-        with pytest.raises(PlacementError, match="tensor group of ranks 0-1 must lie on one host, and lies on a, b"):
-            check_hosts(self.made(tensor=2, data=4), ("a", "b") * 4, (0, 0, 1, 1, 2, 2, 3, 3))
-
-    def test_an_expert_group_on_two_hosts(self) -> None:
-        made = plan(MIXTRAL | {"layers": 2}, {"expert": 4, "data": 8}, nodes=2, count=4)
-        check_hosts(made, self.HOSTS, self.LOCAL)
-        with pytest.raises(PlacementError, match="expert x expert_tensor group of ranks 0-3 must lie on one host"):
-            check_hosts(made, ("a", "a", "b", "b", "b", "b", "a", "a"), (0, 1, 0, 1, 2, 3, 2, 3))
-
-    def test_a_node_with_another_number_of_ranks(self) -> None:
-        hosts, local = ("a",) * 2 + ("b",) * 4 + ("c",) * 2, (0, 1, 0, 1, 2, 3, 0, 1)
-        with pytest.raises(PlacementError, match="host a was given 2 ranks from rank 0, and the plan has 4 consecutive ranks"):
-            check_hosts(self.made(tensor=2, pipeline=2, data=2), hosts, local)
-
-    def test_a_gang_of_another_size(self) -> None:
-        with pytest.raises(PlacementError, match="the plan has 8 ranks, and the gang 4"):
-            check_hosts(self.made(tensor=4, data=2), self.HOSTS[:4], self.LOCAL[:4])
-
-    def test_several_nodes_may_be_raylets_of_one_host(self) -> None:
-        check_hosts(self.made(tensor=4, data=2), ("a",) * 8, self.LOCAL)
-        check_hosts(self.made(tensor=4, data=2), ("a",) * 8, range(8))
-
-    def test_whole_models_may_stand_anywhere(self) -> None:
-        check_hosts(self.made(data=8), ("a",) * 3 + ("b",) * 5, (0, 1, 2, 0, 1, 2, 3, 4))
