@@ -131,6 +131,8 @@ class Training(Section):
     schedule: Schedule = Schedule()
     precision: Literal["fp32", "bf16"] = "bf16"
     seed: int = Field(default=42, ge=0, lt=2**63)
+    initial_weights: str | None = Field(default=None, min_length=1)
+    """A Hugging Face folder whose weights training begins with; drawn from `seed` where none is said."""
     z_loss: float = Field(default=0.0, ge=0, lt=1)
     """Coefficient of the squared log-partition term (PaLM, section 5); 0 leaves it out."""
     validation: Validation | None = None

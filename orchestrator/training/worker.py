@@ -29,6 +29,7 @@ from orchestrator.training.callbacks.ledger import Ledger
 from orchestrator.training.callbacks.metrics import Metrics
 from orchestrator.training.callbacks.samples import Samples
 from orchestrator.training.callbacks.validation import Validation
+from orchestrator.training.checkpoint.huggingface import fill_weights
 from orchestrator.training.checkpoint.manifest import Manifest, find
 from orchestrator.training.checkpoint.read import fill, newest_good
 from orchestrator.training.gang import Gang
@@ -120,6 +121,7 @@ def _restore(run: Run, accepted: tuple[str, ...]) -> Manifest | None:
             raise CheckpointError(
                 "no checkpoint is whole: " + "; ".join(str(damage) for damage in damaged) + ". Restore a file, or start a new run"
             )
+        _begin(run)
         return None
     require_same_data(run.loader.prepared.fingerprint, manifest.data_fingerprint)
     if manifest.step < run.plan.total_steps:
@@ -129,6 +131,15 @@ def _restore(run: Run, accepted: tuple[str, ...]) -> Manifest | None:
     run.engine.restore(state)
     run.step = manifest.step
     return manifest
+
+
+def _begin(run: Run) -> None:
+    """A new run's weights: those that the engine drew, or those of a folder."""
+    folder = run.plan.spec.training.initial_weights
+    if folder:
+        state = run.engine.state()
+        fill_weights(state, Path(folder), run.plan.architecture)
+        run.engine.restore(state)
 
 
 def _announce(run: Run, restored: Manifest | None, nodes: list[str]) -> None:

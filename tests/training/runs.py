@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from data_pipeline.prepare import prepare
 from orchestrator.spec import ClusterSpec, load_cluster, load_run
 from orchestrator.training.create import create_run, write_execution, write_hardware
 from orchestrator.training.rundir import RunDir, read_lines
+from tests.plans import MODELS
 
 PAGE = """
 model: {family: llama, layers: 2, hidden_size: 48, heads: 4, kv_heads: 2, ffn_size: 112, vocab_size: 320, max_positions: 64}
@@ -48,9 +50,17 @@ class Site:
         (folder / "cluster.yaml").write_text(CLUSTER)
         self.prepared = prepare(load_mixture(folder / "mixture.yaml"), folder / "data")
 
-    def start(self, name: str, *overrides: str, until: int | None = None) -> RunDir:
+    def page_of(self, family: str) -> Path:
+        """The page with a tiny model of another family."""
+        page = self.folder / f"{family}.yaml"
+        text = (self.folder / "page.yaml").read_text()
+        model = json.dumps({**MODELS[family], "vocab_size": 320})
+        page.write_text(re.sub(r"^model: .*$", f"model: {model}", text, flags=re.MULTILINE))
+        return page
+
+    def start(self, name: str, *overrides: str, until: int | None = None, family: str | None = None) -> RunDir:
         """A new run, ready for a worker."""
-        loaded = load_run(self.folder / "page.yaml", overrides)
+        loaded = load_run(self.page_of(family) if family else self.folder / "page.yaml", overrides)
         cluster = load_cluster(self.folder / "cluster.yaml")
         run = create_run(self.folder / "runs", name, loaded, cluster)
         write_hardware(run, ClusterSpec.model_validate(cluster.spec))

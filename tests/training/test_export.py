@@ -34,7 +34,7 @@ def trained(site: Site) -> RunDir:
 
 def trained_logits(run: RunDir) -> torch.Tensor:
     """Logits of the training engine itself, restored from the run's last checkpoint."""
-    said = [*json.loads(run.execution.read_text())["overrides"], "parallelism.engine=reference parallelism.data=1 parallelism.zero=0"]
+    said = [*json.loads(run.execution.read_text())["overrides"], "parallelism.engine=reference parallelism.data=1 parallelism.zero=0 parallelism.tensor=1 parallelism.pipeline=1"]
     plan = make_plan(load_run(run.spec, said).spec, ClusterSpec.model_validate_json(run.hardware.read_text()), 1)
     engine = make_engine("reference")
     engine.build(plan, Device(kind="cpu"))

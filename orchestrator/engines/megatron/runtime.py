@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 def import_core() -> Any:
     """`megatron.core`, imported without its advice to install Apex and Transformer Engine, which the README gives."""
+    log = logging.getLogger("megatron")
+    log.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         core = importlib.import_module("megatron.core")
         importlib.import_module("megatron.core.models.gpt.gpt_model")
         importlib.import_module("megatron.core.optimizer")
-    logging.getLogger("megatron").setLevel(logging.WARNING)
+    log.setLevel(logging.WARNING)
     # It does not know our mixture of experts by name and says so once per layer.
     logging.getLogger("megatron.core.transformer.transformer_layer").setLevel(logging.ERROR)
     # It calls collectives by names that torch 2.13 renamed, which warns at every call.

@@ -4,5 +4,6 @@
     planners.py   boxes in the words of torch.distributed.checkpoint
     write.py      boxes -> shards -> manifest
     read.py       any saved layout -> the boxes of any other
+    huggingface.py  a Hugging Face folder -> the boxes of any layout
     retention.py  which checkpoints to keep
 """
