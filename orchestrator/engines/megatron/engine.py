@@ -100,8 +100,8 @@ class MegatronEngine:
             self._copy_from_masters()
 
     def close(self) -> None:
+        del self._chunks, self._optimizer, self._inner, self._shards, self._names, self._reader, self._routing, self._config
         runtime.terminate(self._groups)
-        del self._chunks, self._optimizer, self._inner, self._shards, self._reader, self._routing
         if self._made_process_group:
             distributed.destroy_process_group()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import warnings
@@ -53,13 +54,19 @@ def initialise(layout: Layout, seed: int) -> None:
 def terminate(groups: list[Any]) -> None:
     """Forgets the layout and destroys the process groups that `initialise` made."""
     from megatron.core import parallel_state, tensor_parallel
+    from megatron.core.models.common.embeddings.rotary_pos_embedding import RotaryEmbedding
     from megatron.core.transformer.moe.token_dispatcher import MoEAlltoAllTokenDispatcher
 
     parallel_state.destroy_model_parallel()
+    # It remembers groups in two places more, and a group that is remembered keeps its sockets and threads.
+    parallel_state._global_process_group_list = None
+    RotaryEmbedding.forward.cache_clear()
     tensor_parallel.get_cuda_rng_tracker().reset()
     MoEAlltoAllTokenDispatcher.cuda_dtoh_stream = None
     for group in groups:
         distributed.destroy_process_group(group)
+    groups.clear()
+    gc.collect()  # modules and hooks hold each other, and the groups
 
 
 def process_groups() -> set[Any]:
