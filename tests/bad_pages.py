@@ -116,7 +116,7 @@ TYPOS = (
 
 NAMES = (
     _edit("family", "family: llama", "family: lama", 5, "model.family", "unknown model family 'lama'", "write `llama`"),
-    _edit("family nothing is like", "family: llama", "family: zzz", 5, "model.family", "unknown model family", "choose one of: llama"),
+    _edit("family nothing is like", "family: llama", "family: zzz", 5, "model.family", "unknown model family", "choose one of: bloom, gpt_neox, llama, mixtral"),
     _edit("family not a name", "family: llama", "family: 7", 5, "model.family", "write `family: llama`"),
     _edit("no family", "  family: llama\n", "", 4, "model.family", "is missing"),
     _edit("objective", "precision: fp32", "objective: causal", 20, "training.objective", "unknown objective 'causal'", "causal_lm"),
@@ -231,7 +231,7 @@ RULES = (
     _edit("tokens and steps", "steps: 20", "steps: 20\n  tokens: 1M", 13, "training", "says both `tokens` and `steps`", "remove one"),
     _edit("no optimizer", "  optimizer: {name: adamw, lr: 1e-3, betas: [0.9, 0.95]}\n", "", 13, "training.optimizer", "is missing", "add `optimizer: {name: ..., lr: ...}`"),
     _edit("no data", "data: {mixture: python, sequence_length: 32}\n", "", 2, "data", "is missing"),
-    _edit("no model", GOOD[GOOD.index("model:") : GOOD.index("data:")], "", 2, "model", "families: llama", "add `model: {family: llama, ...}`"),
+    _edit("no model", GOOD[GOOD.index("model:") : GOOD.index("data:")], "", 2, "model", "families: bloom, gpt_neox, llama, mixtral", "add `model: {family: llama, ...}`"),
     _edit("heads that do not divide", "heads: 4", "heads: 5", 4, "model", "hidden_size 48 is not a multiple of heads 5", "write heads: 4"),
     _edit("heads of odd width", "heads: 4", "heads: 16", 4, "model", "heads of odd width 3", "write hidden_size: 64"),
     _edit("kv_heads that do not divide", "heads: 4", "heads: 4\n  kv_heads: 3", 4, "model", "heads 4 is not a multiple of kv_heads 3", "write kv_heads: 2"),
