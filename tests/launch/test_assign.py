@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.launch.assign import assign, block_of
@@ -53,6 +53,7 @@ def test_a_node_being_drained_takes_no_rank() -> None:
     assert found == [nodes[1], nodes[1]]
 
 
+@settings(deadline=None)
 @given(SIZES, SIZES, SIZES, SIZES, SIZES, SIZES, st.lists(st.integers(0, 12), min_size=1, max_size=6))
 def test_whatever_is_assigned_tears_no_group_apart(
     data: int, context: int, tensor: int, pipeline: int, expert: int, expert_tensor: int, free: list[int]
@@ -68,6 +69,7 @@ def test_whatever_is_assigned_tears_no_group_apart(
         assert all(found.count(node) <= node.free["device"] for node in found)
 
 
+@settings(deadline=None)
 @given(SIZES, SIZES, SIZES, SIZES, SIZES)
 def test_a_block_holds_whole_groups(data: int, context: int, tensor: int, expert: int, expert_tensor: int) -> None:
     layout = replace(ONE, data=data, context=context, tensor=tensor, pipeline=2, expert=expert, expert_tensor=expert_tensor)

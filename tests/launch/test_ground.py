@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from orchestrator.errors import PlanError
-from orchestrator.launch.foreground import plan_for, train_job
+from orchestrator.launch import foreground
+from orchestrator.launch.foreground import Places, plan_for, train_job
 from orchestrator.launch.ground import devices_said, ground
 from orchestrator.launch.inventory import node_resources
+from orchestrator.launch.job import JobResult, TrainJob
 from orchestrator.launch.machine import Gpu, Machine
 from orchestrator.spec import ClusterSpec, LoadedRun, load_cluster, load_run
 from orchestrator.training.rundir import RunDir
+from tests.training.runs import Site
 
 ROOT = Path(__file__).resolve().parents[2]
 MACHINE = Machine(cores=2, memory=8 * 2**30, cpu_name="x", cpu_flops=1e11, gpus=())
@@ -73,6 +78,29 @@ def test_the_plan_says_that_workers_share_cores_and_the_job_asks_ray_for_all() -
     job = train_job(RunDir(Path("runs/x")), plan, grounded)
     assert (job.world_size, job.each) == (4, {"device": 1.0})
     assert node_resources(MACHINE, devices=plan.world_size) == {"CPU": 4.0, "device": 4.0}
+
+
+def test_a_resume_onto_more_workers_than_cores_grounds_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The page said two replicas; SET on resume says four."""
+    site = Site(tmp_path)
+    run = site.start("widened", "parallelism.engine=deepspeed parallelism.data=2", until=5)
+    asked: list[tuple[TrainJob, dict[str, Any]]] = []
+
+    def launched(job: TrainJob, **settings: Any) -> JobResult:
+        asked.append((job, settings))
+        return JobResult(outcome="paused", message="", exit_code=0, attempts=1)
+
+    monkeypatch.setattr(foreground, "this_machine", lambda: MACHINE)
+    monkeypatch.setattr(foreground, "run_job", launched)
+    monkeypatch.setattr(foreground, "address_for", lambda *_, **__: None)
+    code = foreground.resume(
+        run.name, str(ROOT / "cluster/laptop.yaml"), ["parallelism.data=4"],
+        places=Places(runs=run.path.parent, data=tmp_path / "data"), until=None, accepted=(), console=Console(file=io.StringIO()),
+    )  # fmt: skip
+    [(job, settings)] = asked
+    assert (code, job.world_size, settings["node"]) == (0, 4, {"CPU": 4.0, "device": 4.0})
+    found = ClusterSpec.model_validate_json(run.hardware.read_text())
+    assert (found.node.accelerator, found.node.count, found.node.cores) == ("cpu", 4, 2)
 
 
 def test_a_cluster_that_stands_has_no_more_than_it_was_started_with() -> None:
