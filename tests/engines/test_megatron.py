@@ -235,3 +235,33 @@ def test_closing_ends_the_threads_of_its_process_groups() -> None:
     case = megatron(workers=4, tensor=2, pipeline=2)
     once = run_distributed(threads_after, 4, case, 1)
     assert run_distributed(threads_after, 4, case, 2) == once
+
+
+def step_on_documents(case: Case, packed: bool) -> tuple[float, float]:
+    """Loss and gradient norm of one step on pairs of documents: packed into rows and told apart, or in rows of their own."""
+    import torch
+
+    from orchestrator.engines import make_engine
+    from orchestrator.engines.base import Device
+
+    plan = case.plan(1, {})
+    engine = make_engine(case.engine)
+    engine.build(plan, Device(kind="cpu"))
+    half = plan.sequence_length // 2
+    tokens = torch.arange(4 * (half + 1)).view(2, 2, half + 1).pow(2) % 251
+    batch = {"input_ids": tokens[..., :-1], "labels": tokens[..., 1:]}
+    batch = {name: part.reshape(2, 2 * half) if packed else part.reshape(4, half) for name, part in batch.items()}
+    if packed:
+        batch["documents"] = torch.arange(2).repeat_interleave(half).expand(2, -1)
+    report = engine.train_step([batch], lr=1e-3)
+    engine.close()
+    return report.loss, report.grad_norm
+
+
+@pytest.mark.parametrize("family", ["llama", "bloom"])
+@pytest.mark.parametrize("degrees", [{"tensor": 2}, {"context": 2}, {"pipeline": 2, "recompute": "full"}], ids=str)
+def test_documents_packed_into_one_row_do_not_see_each_other(family: str, degrees: dict[str, Any]) -> None:
+    """Rotary positions and ALiBi depend on distances only, so where in the row a document stands changes nothing."""
+    [expected] = run_distributed(step_on_documents, 1, replace(REFERENCE, family=family), False)
+    for found in run_distributed(step_on_documents, 2, megatron(workers=2, family=family, **degrees), True):
+        assert found == pytest.approx(expected, rel=1e-5)
