@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -26,7 +25,6 @@ from benchmarks.parity import (
     micro_batches,
 )
 from tests.distributed import run_distributed
-from tests.engines.test_deepspeed import poisoned, train_with_interruptions
 from tests.plans import MODELS
 
 STEPS = 4
@@ -114,28 +112,6 @@ def test_bf16_means_the_same(case: Case) -> None:
     difference = compare(curve_of(case, steps=STEPS, **sections(**more)), reference("llama", **more))
     assert difference.loss <= 5e-3
     assert difference.grad_norm <= 2e-2
-
-
-@pytest.mark.parametrize("case", [megatron(workers=2, tensor=2), replace(megatron(workers=2), zero=1), megatron(workers=2, pipeline=2)], ids=str)
-def test_a_gradient_that_is_not_finite_changes_nothing_anywhere(case: Case) -> None:
-    for bad, unchanged, count, good in run_distributed(poisoned, 2, case):
-        assert bad.skipped
-        assert not math.isfinite(bad.grad_norm)
-        assert unchanged
-        assert count == 0
-        assert not good.skipped
-        assert math.isfinite(good.loss)
-
-
-@pytest.mark.parametrize(
-    "case", [megatron(workers=4, tensor=2, pipeline=2, sequence_parallel=True, micro_batch=2), megatron(workers=2, context=2)], ids=str
-)
-def test_evaluation_and_generation_between_steps_leave_no_trace(case: Case) -> None:
-    [expected] = run_distributed(train_with_interruptions, 1, Case(engine="reference", micro_batch=2))
-    for losses, evaluation, text in run_distributed(train_with_interruptions, case.workers, case):
-        assert losses == pytest.approx(expected[0], abs=1e-5)
-        assert evaluation == pytest.approx(expected[1], abs=1e-5)
-        assert text == expected[2]
 
 
 Weights = dict[str, np.ndarray]
