@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,12 +15,19 @@ from data_pipeline.prepared import open_prepared
 from orchestrator.engines.boxes import Box, ShardedState
 from orchestrator.errors import CheckpointError, CommandError
 from orchestrator.models.build import build_module
+from orchestrator.planning.capabilities import CAPABILITIES
+from orchestrator.planning.features import features
 from orchestrator.spec import load_run
 from orchestrator.training.checkpoint.read import fill, newest_good
 from orchestrator.training.gang import Gang
 from orchestrator.training.rundir import RunDir
 from orchestrator.training.views.wandb import log_export
 
+if TYPE_CHECKING:
+    from orchestrator.architecture.stack import Architecture
+
+_OF_TRAINING = {"Router.capacity"}
+"""Tokens are dropped while training; a model that is used drops none."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -29,6 +36,7 @@ def load_trained(run: RunDir) -> tuple[Any, Any, int]:
     from transformers import PreTrainedTokenizerFast
 
     loaded = load_run(run.spec, json.loads(run.execution.read_text("utf-8"))["overrides"])
+    _require_expressible(loaded.spec.model.architecture())
     manifest, damaged = newest_good(run.checkpoints, Gang())
     if manifest is None:
         found = "; ".join(str(damage) for damage in damaged) or f"{run.checkpoints} holds none"
@@ -46,6 +54,14 @@ def load_trained(run: RunDir) -> tuple[Any, Any, int]:
     config: Any = module.config
     config.eos_token_id = config.bos_token_id = config.pad_token_id = prepared.end_id
     return module.to(DTYPES[loaded.spec.training.precision]).eval(), tokenizer, manifest.step
+
+
+def _require_expressible(architecture: Architecture) -> None:
+    """Raises CommandError for a model that its `transformers` class would compute otherwise, without a word."""
+    missing = set(CAPABILITIES["reference"].missing(features(architecture))) - _OF_TRAINING
+    if missing:
+        name = architecture.huggingface.model_class
+        raise CommandError(f"transformers' {name} has no {', '.join(sorted(missing))}: what it computed would be another model")
 
 
 def export(run: RunDir, out: Path) -> int:

@@ -87,3 +87,13 @@ def test_a_folder_of_another_model_is_refused(site: Site, tmp_path: Path) -> Non
     for answer in run_distributed(train, 4, str(run.path)):
         assert answer["exit_code"] == CommandError.exit_code
         assert "holds neither model.safetensors nor" in answer["message"]
+
+
+def test_a_model_that_transformers_has_not_is_not_exported_as_another(site: Site, tmp_path: Path) -> None:
+    run = site.start(
+        "sigmoid", "parallelism.engine=megatron parallelism.data=2 parallelism.expert=2 parallelism.micro_batch=1",
+        "model.router_scores=sigmoid model.balance_loss=0 model.router_bias_rate=0.001 training.steps=2", family="mixtral",
+    )  # fmt: skip
+    assert run_distributed(train, 2, str(run.path))[0]["outcome"] == "finished"
+    with pytest.raises(CommandError, match=r"MixtralForCausalLM has no Router.bias_rate, Router.scores=sigmoid"):
+        export(run, tmp_path / "out")
