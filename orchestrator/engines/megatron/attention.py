@@ -24,7 +24,6 @@ from megatron.core.transformer.module import MegatronModule
 from torch import Tensor, distributed
 from torch.nn import functional
 
-
 LEAST_HEAD_SIZE = 16
 """Of flex attention on CUDA, whose tiles are no smaller."""
 
