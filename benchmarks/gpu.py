@@ -321,6 +321,8 @@ def in_own_process(work: Work, layout: Layout, number: int) -> Measured | None:
         said = json.dumps({"work": asdict(work), "layout": asdict(layout), "number": number, "result": str(result)})
         alone = layout.world_size == 1
         environment = {name: value for name, value in os.environ.items() if not (alone and name.startswith(TORCHRUN))}
+        if layout.tensor > 1:  # read when a process first meets the device, which is before the engine is built
+            environment.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "1")
         done = subprocess.run([sys.executable, "-m", "benchmarks.gpu", "--measure", said], check=False, env=environment)
         if done.returncode:
             raise SystemExit(f"{layout} failed with exit code {done.returncode}; what it said is above")
