@@ -1,6 +1,6 @@
 """DeepSpeed at every stage trains the reference's model; `make parity` does the same for longer.
 
-Tolerances are those of that command: 1e-5 on the loss and 1e-3 on the gradient norm of every step.
+Tolerances are those of that command: 1e-4, relative, on loss and gradient norm of every step.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.parity import CASES, REFERENCE, Case, Curve, Sabotage, compare, curve_of
+from benchmarks.parity import DEEPSPEED, REFERENCE, Case, Curve, Sabotage, compare, curve_of
 
 STEPS = 4
 _REFERENCES: dict[str, Curve] = {}
@@ -27,7 +27,7 @@ def assert_parity(case: Case, **sections: dict[str, Any]) -> None:
     assert difference.passes, difference
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case} x{case.workers}")
+@pytest.mark.parametrize("case", DEEPSPEED, ids=lambda case: f"{case} x{case.workers}")
 def test_every_stage_on_every_number_of_workers(case: Case) -> None:
     assert_parity(case)
 

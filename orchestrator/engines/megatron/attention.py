@@ -16,12 +16,16 @@ holds two chunks of the sequence, r and 2C-1-r of 2C, as everywhere in Megatron 
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from megatron.core.transformer.module import MegatronModule
 from torch import Tensor, distributed
 from torch.nn import functional
+
+LEAST_HEAD_SIZE = 16
+"""Of flex attention on CUDA, whose tiles are no smaller."""
 
 
 class CoreAttention(MegatronModule):
@@ -66,7 +70,7 @@ def attend(
     grouped = key.shape[1] != query.shape[1]
     if slopes is None and documents is None:
         return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale, enable_gqa=grouped)
-    if query.device.type == "cuda":
+    if query.device.type == "cuda" and query.shape[-1] >= LEAST_HEAD_SIZE:
         return flex_attend(query, key, value, slopes=slopes, documents=documents, scale=scale)
     mask = _explicit_mask(query, slopes, documents)
     return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, enable_gqa=grouped)
@@ -77,25 +81,50 @@ def flex_attend(
     scale: float | None, compiled: bool = True,
 ) -> Tensor:  # fmt: skip
     """The same through flex attention, which skips blocks that are masked and stores no mask of T x T."""
-    positions, batch = query.shape[2], query.shape[0]
+    bias = None
+    if slopes is not None:
+        slopes_Q = _on(query.device, slopes)
+
+        def bias(score: Tensor, b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
+            return score + slopes_Q[h] * (k - q)
+
+    blocks = _blocks(None if documents is None else _Held.of(documents), query.shape[2], query.device)
+    kernel = _flex(compiled)
+    return kernel(query, key, value, score_mod=bias, block_mask=blocks, scale=scale, enable_gqa=key.shape[1] != query.shape[1])
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A tensor by its memory, equal to every view of the same values. Held, so that no other tensor gets that memory."""
+
+    address: int
+    shape: tuple[int, ...]
+    version: int
+    tensor: Tensor = field(compare=False)
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> _Held:
+        return cls(tensor.data_ptr(), tuple(tensor.shape), tensor._version, tensor)
+
+
+@functools.lru_cache(maxsize=4)
+def _blocks(held: _Held | None, positions: int, device: torch.device) -> Any:
+    """The blocks of the mask that hold anything: made once for all layers of a micro-batch, or of a run without documents."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    documents = None if held is None else held.tensor
 
     def visible(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
         earlier = q >= k
         return earlier if documents is None else earlier & (documents[b, q] == documents[b, k])
 
-    bias = None
-    if slopes is not None:
-        slopes_Q = torch.tensor(slopes, device=query.device)
+    return create_block_mask(visible, None if held is None else held.shape[0], None, positions, positions, device=str(device))
 
-        def bias(score: Tensor, b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-            return score + slopes_Q[h] * (k - q)
 
-    from torch.nn.attention.flex_attention import create_block_mask
-
-    batches = None if documents is None else batch
-    blocks = create_block_mask(visible, batches, None, positions, positions, device=str(query.device))
-    kernel = _flex(compiled)
-    return kernel(query, key, value, score_mod=bias, block_mask=blocks, scale=scale, enable_gqa=key.shape[1] != query.shape[1])
+@functools.lru_cache(maxsize=64)
+def _on(device: torch.device, slopes: tuple[float, ...]) -> Tensor:
+    """Slopes on the device; copied once, for a copy waits for it."""
+    return torch.tensor(slopes, device=device)
 
 
 @functools.cache

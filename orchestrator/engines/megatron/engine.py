@@ -42,6 +42,7 @@ class MegatronEngine:
     objective: LogitsObjective
 
     def build(self, plan: Plan, device: Device) -> None:
+        runtime.take_device(device, plan.layout)
         self._made_process_group = join_process_group(device, plan.world_size)
         self._plan = plan
         self._device = device.torch
@@ -100,7 +101,8 @@ class MegatronEngine:
             self._copy_from_masters()
 
     def close(self) -> None:
-        del self._chunks, self._optimizer, self._inner, self._shards, self._names, self._reader, self._routing, self._config
+        del self._chunks, self._optimizer, self._inner, self._shards, self._reader, self._routing
+        del self._names, self._config  # keyed by parameters; holds functions of the chunks
         runtime.terminate(self._groups)
         if self._made_process_group:
             distributed.destroy_process_group()

@@ -41,16 +41,25 @@ class GroupedExperts(MegatronModule):
 
     def forward(self, hidden: Tensor, tokens_per_expert: Tensor, weights: Tensor) -> tuple[Tensor, None]:
         """hidden [N, H] sorted by expert, tokens_per_expert [E], weights [N] of the router -> [N, H]."""
-        product = _grouped if hidden.device.type == "cuda" else _one_by_one
+        product = _grouped if _fits_kernel(hidden, self.up, self.down) else _one_by_one
         gate_NF, up_NF = product(hidden, self.up, tokens_per_expert).chunk(2, dim=-1)
         mixed_NF = self.config.activation_func(gate_NF) * up_NF * weights[:, None].to(hidden.dtype)
         return product(mixed_NF, self.down, tokens_per_expert), None
 
 
+def _fits_kernel(hidden: Tensor, *matrices: Tensor) -> bool:
+    """Whether the grouped kernel takes these: bf16 on CUDA, every row a multiple of 16 bytes.
+
+    In fp32 torch loops over the experts too, after asking the device for the offsets.
+    """
+    aligned = all(matrix.shape[-1] * matrix.element_size() % 16 == 0 for matrix in matrices)
+    return hidden.device.type == "cuda" and hidden.dtype == torch.bfloat16 and aligned
+
+
 def _grouped(tokens: Tensor, matrices: Tensor, counts: Tensor) -> Tensor:
     """tokens [N, I], matrices [E, O, I] -> [N, O], in one kernel."""
     ends = counts.to(tokens.device).cumsum(0).to(torch.int32)
-    return functional.grouped_mm(tokens, matrices.transpose(1, 2), offs=ends)
+    return functional.grouped_mm(tokens.contiguous(), matrices.transpose(1, 2), offs=ends)
 
 
 def _one_by_one(tokens: Tensor, matrices: Tensor, counts: Tensor) -> Tensor:

@@ -5,14 +5,31 @@ from __future__ import annotations
 import gc
 import importlib
 import logging
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import distributed
 
+from orchestrator.engines.base import Device
+
 if TYPE_CHECKING:
     from orchestrator.planning.layout import Layout
+
+
+def take_device(device: Device, layout: Layout) -> None:
+    """Makes `device` the current one, where core puts parameters and buffers.
+
+    Before that, since the driver reads it when it makes the context: tensor parallelism overlaps its collectives with
+    matrix products only if kernels start in the order of their calls, which one hardware queue ensures
+    (megatron.core.tensor_parallel.layers). It changes no number. A process whose context exists already wants the
+    variable in the environment that it is started with.
+    """
+    if layout.tensor > 1:
+        os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "1")
+    if device.kind == "cuda":
+        torch.cuda.set_device(device.index)
 
 
 def import_core() -> Any:
@@ -23,7 +40,12 @@ def import_core() -> Any:
         warnings.simplefilter("ignore")
         core = importlib.import_module("megatron.core")
         importlib.import_module("megatron.core.models.gpt.gpt_model")
-        importlib.import_module("megatron.core.optimizer")
+        optimizer: Any = importlib.import_module("megatron.core.optimizer")
+        moe_utils: Any = importlib.import_module("megatron.core.transformer.moe.moe_utils")
+    # Where Transformer Engine is installed core would take its Adam, which counts steps elsewhere and rounds otherwise.
+    optimizer.USING_PYTORCH_OPTIMIZER = True
+    # The router asks whether it is None, but only Transformer Engine defines it.
+    vars(moe_utils).setdefault("te_general_gemm", None)
     log.setLevel(logging.WARNING)
     # It does not know our mixture of experts by name and says so once per layer.
     logging.getLogger("megatron.core.transformer.transformer_layer").setLevel(logging.ERROR)
