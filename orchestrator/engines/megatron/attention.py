@@ -16,6 +16,7 @@ holds two chunks of the sequence, r and 2C-1-r of 2C, as everywhere in Megatron 
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import torch
@@ -47,10 +48,9 @@ class CoreAttention(MegatronModule):
 
         attention_mask: the document of each position of the whole sequence, [B, T], or None for one document.
         """
-        heads = query.shape[2]
         if self._context is not None:
             query = _to_heads(query, self._context)
-            key, value = (_to_heads(_repeated(each, heads, self._context), self._context) for each in (key, value))
+            key, value = (_to_heads(_repeated(each, self._context.size()), self._context) for each in (key, value))
         query, key, value = (each.permute(1, 2, 0, 3) for each in (query, key, value))
         attended_BQTD = attend(query, key, value, slopes=self._slopes, documents=attention_mask, scale=self._scale)
         attended_TBQD = attended_BQTD.permute(2, 0, 1, 3)
@@ -77,25 +77,42 @@ def flex_attend(
     scale: float | None, compiled: bool = True,
 ) -> Tensor:  # fmt: skip
     """The same through flex attention, which skips blocks that are masked and stores no mask of T x T."""
-    positions, batch = query.shape[2], query.shape[0]
-
-    def visible(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        earlier = q >= k
-        return earlier if documents is None else earlier & (documents[b, q] == documents[b, k])
-
     bias = None
     if slopes is not None:
-        slopes_Q = torch.tensor(slopes, device=query.device)
+        slopes_Q = _slopes_on(slopes, query.device)
 
         def bias(score: Tensor, b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
             return score + slopes_Q[h] * (k - q)
 
-    from torch.nn.attention.flex_attention import create_block_mask
-
-    batches = None if documents is None else batch
-    blocks = create_block_mask(visible, batches, None, positions, positions, device=str(query.device))
+    blocks = _causal_blocks(query.shape[2], query.device) if documents is None else _document_blocks(documents)
     kernel = _flex(compiled)
     return kernel(query, key, value, score_mod=bias, block_mask=blocks, scale=scale, enable_gqa=key.shape[1] != query.shape[1])
+
+
+@functools.lru_cache(maxsize=8)
+def _slopes_on(slopes: tuple[float, ...], device: torch.device) -> Tensor:
+    """Kept on the device: a copy from the host in every layer would make it wait."""
+    return torch.tensor(slopes, device=device)
+
+
+@functools.lru_cache(maxsize=8)
+def _causal_blocks(positions: int, device: torch.device) -> Any:
+    """Which blocks of T x T are seen: the same in every layer and step, and T x T work to find out."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    return create_block_mask(lambda b, h, q, k: q >= k, None, None, positions, positions, device=str(device))
+
+
+@functools.lru_cache(maxsize=1)
+def _document_blocks(documents: Tensor) -> Any:
+    """The same of a micro-batch's documents [B, T], found once for all layers that are handed this tensor."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    def visible(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        return (q >= k) & (documents[b, q] == documents[b, k])
+
+    rows, positions = documents.shape
+    return create_block_mask(visible, rows, None, positions, positions, device=str(documents.device))
 
 
 @functools.cache
@@ -126,12 +143,10 @@ def _of_rank(slopes: tuple[float, ...], groups: Any) -> tuple[float, ...]:
     return slopes
 
 
-def _repeated(keys: Tensor, heads: int, group: Any) -> Tensor:
-    """Keys or values [S, B, K, D] with each head repeated until the context ranks can share the heads out."""
-    have = keys.shape[2]
-    if have % group.size() == 0:
-        return keys
-    return keys.repeat_interleave(heads // have, dim=2)
+def _repeated(keys: Tensor, ranks: int) -> Tensor:
+    """Keys or values [S, B, K, D] with each head repeated until `ranks` context ranks can share the heads out."""
+    times = math.lcm(keys.shape[2], ranks) // keys.shape[2]
+    return keys if times == 1 else keys.repeat_interleave(times, dim=2)
 
 
 class _AllToAll(torch.autograd.Function):
