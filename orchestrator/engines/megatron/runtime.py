@@ -20,7 +20,9 @@ def import_core() -> Any:
         warnings.simplefilter("ignore")
         core = importlib.import_module("megatron.core")
         importlib.import_module("megatron.core.models.gpt.gpt_model")
-        importlib.import_module("megatron.core.optimizer")
+        optimizer: Any = importlib.import_module("megatron.core.optimizer")
+    # Where Transformer Engine or Apex is installed core takes Adam from there, whose state has another form and rounding.
+    optimizer.USING_PYTORCH_OPTIMIZER = True
     logging.getLogger("megatron").setLevel(logging.WARNING)
     # It does not know our mixture of experts by name and says so once per layer.
     logging.getLogger("megatron.core.transformer.transformer_layer").setLevel(logging.ERROR)
@@ -51,10 +53,13 @@ def initialise(layout: Layout, seed: int) -> None:
 def terminate(groups: list[Any]) -> None:
     """Forgets the layout and destroys the process groups that `initialise` made."""
     from megatron.core import parallel_state, tensor_parallel
+    from megatron.core.transformer.moe.moe_utils import get_moe_layer_wise_logging_tracker
     from megatron.core.transformer.moe.token_dispatcher import MoEAlltoAllTokenDispatcher
 
     parallel_state.destroy_model_parallel()
     tensor_parallel.get_cuda_rng_tracker().reset()
+    # Core's log of router losses has as many layers as the first model of the process, and refers to its groups.
+    get_moe_layer_wise_logging_tracker().clear()
     MoEAlltoAllTokenDispatcher.cuda_dtoh_stream = None
     for group in groups:
         distributed.destroy_process_group(group)
