@@ -22,6 +22,9 @@ class Capabilities:
     lacks: frozenset[str] = frozenset()
     """Names of `features.py` that the engine cannot build."""
 
+    one_size: bool = False
+    """Whether all layers have the same sizes, norms of one eps, and biases everywhere or nowhere."""
+
     @property
     def splits_models(self) -> bool:
         """Whether a model can be larger than a rank without ZeRO: by matrices, layers or experts."""
@@ -68,6 +71,7 @@ CAPABILITIES: MappingProxyType[str, Capabilities] = MappingProxyType(
             recompute=frozenset({"none", "selective", "full"}),
             # Tensor parallelism and the distributed optimizer both cut matrices whose rows and columns Adafactor sums.
             zero_stages_of_optimizer=MappingProxyType({"adamw": frozenset({0, 1}), "adafactor": frozenset()}),
+            one_size=True,
             # A list, not its complement: a part that nobody has taught the engine is refused by its name.
             parts=frozenset(
                 {

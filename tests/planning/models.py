@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
@@ -43,24 +44,34 @@ class Made(Family):
     parallel: bool = False
     tied: bool = False
     experts: int = 0
+    per_token: int = 2
+    last: dict[str, Any] = Field(default_factory=dict)
+    """What the last layer is instead."""
+    final_eps: float = 1e-5
+    attention_bias: bool | None = None
     router: dict[str, Any] = Field(default_factory=dict)
 
     def architecture(self) -> Architecture:
+        last = self.model_copy(update=self.last)._block()
+        norm = (LayerNorm if self.biased else RMSNorm)(hidden=self.hidden, eps=1e-5)
+        return Architecture(
+            embedding=Embedding(vocab=self.vocab, hidden=self.hidden, norm=norm if self.alibi else None),
+            blocks=(*(self._block(),) * (self.layers - 1), last) if self.last else (self._block(),) * self.layers,
+            final_norm=replace(norm, eps=self.final_eps), head=Head(vocab=self.vocab, hidden=self.hidden, tied=self.tied),
+            max_positions=self.positions, initial_std=0.02,
+            huggingface=HuggingFace(model_class="", config_class="", names=LLAMA_LIKE),
+        )  # fmt: skip
+
+    def _block(self) -> Block:
         norm = (LayerNorm if self.biased else RMSNorm)(hidden=self.hidden, eps=1e-5)
         width = self.hidden // self.heads
         position = ALiBi(heads=self.heads) if self.alibi else Rotary(theta=1e4, head_dim=width, dims=width)
-        block = Block(
+        return Block(
             attention=Attention(
-                hidden=self.hidden, heads=self.heads, kv_heads=self.kv_heads or self.heads, head_dim=width, bias=self.biased,
-                causal=True, position=position,
+                hidden=self.hidden, heads=self.heads, kv_heads=self.kv_heads or self.heads, head_dim=width,
+                bias=self.biased if self.attention_bias is None else self.attention_bias, causal=True, position=position,
             ),
             feed_forward=self._feed_forward(), norm=norm, residual="parallel" if self.parallel else "serial",
-        )  # fmt: skip
-        return Architecture(
-            embedding=Embedding(vocab=self.vocab, hidden=self.hidden, norm=norm if self.alibi else None),
-            blocks=(block,) * self.layers, final_norm=norm, head=Head(vocab=self.vocab, hidden=self.hidden, tied=self.tied),
-            max_positions=self.positions, initial_std=0.02,
-            huggingface=HuggingFace(model_class="", config_class="", names=LLAMA_LIKE),
         )  # fmt: skip
 
     def _feed_forward(self) -> FeedForwardPart:
@@ -69,7 +80,7 @@ class Made(Family):
         gated = GatedFeedForward(hidden=self.hidden, size=self.size, activation="silu")
         if not self.experts:
             return gated
-        router = Router(hidden=self.hidden, experts=self.experts, per_token=2, **self.router)
+        router = Router(hidden=self.hidden, experts=self.experts, per_token=self.per_token, **self.router)
         return MixtureOfExperts(router=router, expert=gated)
 
 

@@ -80,6 +80,11 @@ ENGINES = [
     case("a capacity on deepspeed", MIXTRAL | {"router": {"capacity": 1.25}}, DEEPSPEED | {"zero": 3, "recompute": "full"}, "engine deepspeed has no Router.capacity", "engine megatron can", nodes=64, near=False),
     case("a router's bias on deepspeed", MIXTRAL | {"layers": 2, "router": {"bias_rate": 1e-3, "scores": "sigmoid"}}, DEEPSPEED, "no Router.bias_rate, Router.scores=sigmoid, which", "engine megatron can"),
     case("sigmoid scores on the reference", MIXTRAL | {"layers": 2, "router": {"scores": "sigmoid"}}, REFERENCE, "engine reference has no Router.scores=sigmoid"),
+    case("one softmax expert per token on megatron", MIXTRAL | {"layers": 2, "per_token": 1}, MEGATRON, "no softmax router with 1 expert per token", near=False),
+    case("layers of two sizes on megatron", SMALL | {"last": {"size": 1024}}, MEGATRON | {"tensor": 1}, "one set of sizes for all layers, and this model's layers differ in feed_forward"),
+    case("layers of two kinds of heads on megatron", SMALL | {"last": {"kv_heads": 2}}, MEGATRON | {"tensor": 1}, "layers differ in attention"),
+    case("a final norm of its own on megatron", SMALL | {"final_eps": 1e-6}, MEGATRON, "norms have eps 1e-05, 1e-06"),
+    case("biases in attention alone on megatron", SMALL | {"attention_bias": True}, MEGATRON, "attention has biases and feed-forward none"),
     case("a router's bias on softmax", MIXTRAL | {"layers": 2, "router": {"bias_rate": 1e-3}}, MEGATRON, "Router.bias_rate needs sigmoid scores", near=False),
 ]
 

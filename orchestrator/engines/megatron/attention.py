@@ -16,6 +16,7 @@ holds two chunks of the sequence, r and 2C-1-r of 2C, as everywhere in Megatron 
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,10 +52,9 @@ class CoreAttention(MegatronModule):
 
         attention_mask: the document of each position of the whole sequence, [B, T], or None for one document.
         """
-        heads = query.shape[2]
         if self._context is not None:
             query = _to_heads(query, self._context)
-            key, value = (_to_heads(_repeated(each, heads, self._context), self._context) for each in (key, value))
+            key, value = (_to_heads(_repeated(each, self._context.size()), self._context) for each in (key, value))
         query, key, value = (each.permute(1, 2, 0, 3) for each in (query, key, value))
         attended_BQTD = attend(query, key, value, slopes=self._slopes, documents=attention_mask, scale=self._scale)
         attended_TBQD = attended_BQTD.permute(2, 0, 1, 3)
@@ -155,12 +155,10 @@ def _of_rank(slopes: tuple[float, ...], groups: Any) -> tuple[float, ...]:
     return slopes
 
 
-def _repeated(keys: Tensor, heads: int, group: Any) -> Tensor:
-    """Keys or values [S, B, K, D] with each head repeated until the context ranks can share the heads out."""
-    have = keys.shape[2]
-    if have % group.size() == 0:
-        return keys
-    return keys.repeat_interleave(heads // have, dim=2)
+def _repeated(keys: Tensor, ranks: int) -> Tensor:
+    """Keys or values [S, B, K, D] with each head repeated until `ranks` context ranks can share the heads out."""
+    times = math.lcm(keys.shape[2], ranks) // keys.shape[2]
+    return keys if times == 1 else keys.repeat_interleave(times, dim=2)
 
 
 class _AllToAll(torch.autograd.Function):

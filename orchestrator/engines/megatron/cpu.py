@@ -132,7 +132,7 @@ def adapted() -> Iterator[None]:
     """Megatron-core runs on the CPU inside this context. Contexts may nest."""
     before = []
     for owner, name, stand_in in _replacements():
-        before.append((owner, name, getattr(owner, name, _MISSING)))
+        before.append((owner, name, vars(owner).get(name, _MISSING)))  # not what a class inherits
         setattr(owner, name, stand_in)
     try:
         yield

@@ -163,8 +163,10 @@ class MegatronEngine:
         }
         for parameter, (name, first) in self._names.items():
             # Core says so only where it draws the initial weights itself; the gradient's norm depends on it.
+            # No two ranks of an expert's replica hold the same, even where a whole expert lies on one of them.
             held = pieces(plan.architecture, self._rank, name, first)
-            parameter.tensor_model_parallel = any(piece.shape != piece.global_shape for piece in held)
+            expert = not getattr(parameter, "allreduce", True)
+            parameter.tensor_model_parallel = expert or any(piece.shape != piece.global_shape for piece in held)
         self._chunks = [
             DistributedDataParallel(translation.config, translation.ddp, model, disable_bucketing=number > 0)
             for number, model in enumerate(models)

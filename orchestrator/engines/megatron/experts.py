@@ -36,7 +36,8 @@ class GroupedExperts(MegatronModule):
             weight = torch.nn.Parameter(torch.empty(num_local_experts, *shape, dtype=config.params_dtype, device=device))
             # Another expert or another part on every rank: never a duplicate when the gradient's norm is added up.
             tensor_parallel.set_tensor_model_parallel_attributes(weight, is_parallel=True, dim=0, stride=1)
-            weight.allreduce = config.expert_model_parallel_size == 1  # type: ignore[attr-defined]
+            # Reduced over the ranks that hold the same part: those of dense parameters only where experts fold as these do.
+            weight.allreduce = pg_collection.ep.size() == 1 and pg_collection.expt_tp.size() == pg_collection.tp.size()  # type: ignore[attr-defined]
             self.register_parameter(name, weight)
 
     def forward(self, hidden: Tensor, tokens_per_expert: Tensor, weights: Tensor) -> tuple[Tensor, None]:
@@ -103,10 +104,22 @@ class MeasuredRouter(router.TopKRouter):
     def gating(self, input: Tensor) -> Tensor:
         if not self._replicated_outside:
             return super().gating(input)
-        # Outside the layer nobody sums this gradient over tensor ranks, for there the sequence is not cut.
-        weight = tensor_parallel.copy_to_tensor_model_parallel_region(self.weight, group=self.tp_group)
+        # Outside the layer nobody sums this gradient over tensor ranks, for there the sequence is not cut. Summed in the
+        # router's own dtype, whatever the weight's is.
         dtype = torch.float32 if self.config.moe_router_dtype == "fp32" else input.dtype
-        return functional.linear(input.to(dtype), weight.to(dtype))
+        weight = tensor_parallel.copy_to_tensor_model_parallel_region(self.weight.to(dtype), group=self.tp_group)
+        return functional.linear(input.to(dtype), weight)
+
+    def _maintain_float32_expert_bias(self) -> None:
+        """Core keeps the bias in fp32 in a bf16 model, not the counts that it is moved by: 257 + 1 is 256 in bf16."""
+        for buffer in (self.expert_bias, self.local_tokens_per_expert):
+            if buffer is not None and buffer.dtype != torch.float32:
+                buffer.data = buffer.data.float()
+
+    def _apply_expert_bias(self, routing_map: Tensor, padding_mask: Tensor | None = None) -> None:
+        """Core's, which is compiled there: one sum is not worth a compiler. Evaluation and recomputation count nothing."""
+        if self.local_tokens_per_expert is not None and torch.is_grad_enabled():
+            self.local_tokens_per_expert += routing_map.detach().sum(dim=0)
 
     def routing(self, logits: Tensor, padding_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """logits [S, B, experts] -> weights and map, both [S x B, experts]."""

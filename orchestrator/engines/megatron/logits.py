@@ -20,7 +20,7 @@ class VocabularyParallelLogits:
     """
 
     def __init__(self, logits: Tensor, *, vocab: int, group: Any) -> None:
-        self._group = group
+        self._group, self._vocab = group, vocab
         part = logits.shape[-1]
         self._first = group.rank() * part
         valid = min(part, max(0, vocab - self._first))
@@ -53,7 +53,7 @@ class VocabularyParallelLogits:
         """All logits [b, s, V], without padding or gradient: for generation."""
         with torch.no_grad():
             rows = tensor_parallel.gather_from_tensor_model_parallel_region(self._logits, group=self._group)
-        return rows[..., torch.isfinite(rows[0, 0])].transpose(0, 1)
+        return rows[..., : self._vocab].transpose(0, 1)
 
     def _sum(self, part: Tensor) -> Tensor:
         return tensor_parallel.reduce_from_tensor_model_parallel_region(part, group=self._group)

@@ -64,7 +64,7 @@ def build_chunk(plan: Plan, translation: Translation, chunk: Chunk, virtual: int
         parallel_output=True,
         share_embeddings_and_output_weights=architecture.head.tied,
         position_embedding_type="rope" if rotary else "none",
-        rotary_percent=rotary.dims / rotary.head_dim if rotary else 1.0,
+        rotary_percent=rotary_percent(rotary) if rotary else 1.0,
         rotary_base=rotary.theta if rotary else 10_000,
         vp_stage=virtual,
         pg_collection=ProcessGroupCollection.use_mpu_process_groups(),
@@ -72,6 +72,11 @@ def build_chunk(plan: Plan, translation: Translation, chunk: Chunk, virtual: int
     if plan.device == "cuda":
         model.cuda(torch.cuda.current_device())
     return Float16Module(translation.config, model) if translation.config.bf16 else model
+
+
+def rotary_percent(rotary: Rotary) -> float:
+    """The share of a head that core turns back into `dims` by int(head_dim x share): 26 / 46 would give 25."""
+    return 1.0 if rotary.dims == rotary.head_dim else (rotary.dims + 0.5) / rotary.head_dim
 
 
 def padded_vocab(architecture: Architecture, tensor: int) -> int:

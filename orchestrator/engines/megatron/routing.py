@@ -34,6 +34,8 @@ class Routing:
             for number, layer in enumerate(getattr(model, "module", model).decoder.layers, start=chunk.first):
                 if hasattr(layer.mlp, "router"):
                     self._routers[number] = layer.mlp.router
+                    # Else only the first forward pass makes it fp32 again, too late for a checkpoint read before it.
+                    layer.mlp.router._maintain_float32_expert_bias()
 
     def report(self, micro_batches: int) -> RoutingReport | None:
         """Means over the step's micro-batches and replicas, layer by layer; the sums begin anew. Collective."""

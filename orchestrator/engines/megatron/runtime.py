@@ -77,6 +77,7 @@ def terminate(groups: list[Any]) -> None:
     """Forgets the layout and destroys the process groups that `initialise` made."""
     from megatron.core import parallel_state, tensor_parallel
     from megatron.core.models.common.embeddings.rotary_pos_embedding import RotaryEmbedding
+    from megatron.core.transformer.moe.moe_utils import get_moe_layer_wise_logging_tracker
     from megatron.core.transformer.moe.token_dispatcher import MoEAlltoAllTokenDispatcher
 
     parallel_state.destroy_model_parallel()
@@ -84,6 +85,8 @@ def terminate(groups: list[Any]) -> None:
     parallel_state._global_process_group_list = None
     RotaryEmbedding.forward.cache_clear()
     tensor_parallel.get_cuda_rng_tracker().reset()
+    # Core's log of router losses has as many layers as the first model of the process, and refers to its groups.
+    get_moe_layer_wise_logging_tracker().clear()
     MoEAlltoAllTokenDispatcher.cuda_dtoh_stream = None
     for group in groups:
         distributed.destroy_process_group(group)

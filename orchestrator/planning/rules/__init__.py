@@ -26,6 +26,7 @@ __all__ = ["RULES", "Case", "Rule", "batch_sizes_gcd", "breaks_no_rule", "case_o
 
 RULES: tuple[Rule, ...] = (
     engine.engine_has_parts,
+    engine.sizes_of_engine,
     engine.optimizer_of_engine,
     *engine.HAS_AXES,
     engine.expert_tensor_of_engine,
@@ -41,7 +42,7 @@ RULES: tuple[Rule, ...] = (
     *needs("pipeline", stages.every_chunk_has_a_block),
     *needs("virtual", stages.virtual_needs_three_stages, batch.interleaved_rounds_are_whole),
     *needs("expert", experts.expert_needs_experts, experts.expert_divides_experts, experts.expert_folds_into_the_ranks),
-    *needs("expert", experts.expert_tensor_divides_expert, experts.router_bias_needs_sigmoid),
+    *needs("expert", experts.expert_tensor_divides_expert, experts.router_bias_needs_sigmoid, experts.one_expert_needs_sigmoid),
     *needs("tensor", placement.tensor_stays_in_a_node),
     *needs("expert", placement.experts_stay_in_a_node),
     batch.world_fits,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.architecture.parts import FeedForward
 from orchestrator.errors import Problem
 from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.rules.case import Case, Rule, engines_that_can
@@ -150,3 +151,35 @@ def precision_is_supported(case: Case) -> Problem | None:
         message=f"{case.device.name} has no {precision}; it supports {', '.join(case.device.supports)}",
         fix="write precision: fp32",
     )
+
+
+def sizes_of_engine(case: Case) -> Problem | None:
+    """Megatron-core has one `TransformerConfig` for all layers: one set of sizes, one eps of norms, biases everywhere or
+    nowhere. Layers that differ would be built like the first. Their residual may differ."""
+    if not case.able.one_size:
+        return None
+    differ = _differences(case)
+    if not differ:
+        return None
+    able = [name for name, engine in CAPABILITIES.items() if not engine.one_size and not engine.missing(case.features)]
+    return Problem(
+        path="parallelism.engine",
+        message=f"engine {case.layout.engine} has one set of sizes for all layers, and this model's {differ}",
+        fix=f"write engine: {able[-1]}" if able else "choose a family whose layers are alike",
+    )
+
+
+def _differences(case: Case) -> str:
+    """What is not alike in all layers, in words; empty: nothing."""
+    first, architecture = case.blocks[0], case.architecture
+    for part in ("attention", "feed_forward", "norm"):
+        if any(getattr(block, part) != getattr(first, part) for block in case.blocks):
+            return f"layers differ in {part}"
+    norms = [first.norm, architecture.final_norm, *([architecture.embedding.norm] if architecture.embedding.norm else [])]
+    if len({norm.eps for norm in norms}) > 1:
+        return f"norms have eps {', '.join(sorted({f'{norm.eps:g}' for norm in norms}))}"
+    biased = isinstance(first.feed_forward, FeedForward) and first.feed_forward.bias
+    if biased != first.attention.bias:
+        with_bias, without = ("attention", "feed-forward") if first.attention.bias else ("feed-forward", "attention")
+        return f"{with_bias} has biases and {without} none"
+    return ""

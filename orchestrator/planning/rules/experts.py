@@ -75,3 +75,18 @@ def router_bias_needs_sigmoid(case: Case) -> Problem | None:
                 fix="choose sigmoid scores, or no bias and a balance loss",
             )
     return None
+
+
+def one_expert_needs_sigmoid(case: Case) -> Problem | None:
+    """A softmax over the one chosen expert is 1 whatever the router says, so no gradient reaches it: Megatron-core refuses it
+    (`TransformerConfig.__post_init__`, moe_router_topk, 0.16.1) but for a softmax over all experts, whose weight is less than
+    the 1 of `transformers`' Mixtral (`MixtralTopKRouter` divides by the sum of the chosen): another model."""
+    for part in case.mixtures:
+        if part.router.per_token == 1 and part.router.scores == "softmax" and "expert" in case.able.axes:
+            return Problem(
+                path="model",
+                message=f"engine {case.layout.engine} has no softmax router with 1 expert per token: its weight would be 1 and"
+                " its gradient 0",
+                fix="choose 2 experts per token or more, or sigmoid scores",
+            )
+    return None
