@@ -53,11 +53,16 @@ class MegatronEngine:
         self._clip_norm = training.optimizer.clip_norm
         runtime.import_core()
         before = runtime.process_groups()
-        with self._core():
-            runtime.initialise(plan.layout, plan.seed)
-            self._groups = list(runtime.process_groups() - before)
-            self._build()
-            self._set_initial_weights()
+        try:
+            with self._core():
+                runtime.initialise(plan.layout, plan.seed)
+                self._build()
+                self._set_initial_weights()
+        except BaseException:
+            # There is no engine to close, and the next one of this process would meet these groups.
+            self._leave(list(runtime.process_groups() - before))
+            raise
+        self._groups = list(runtime.process_groups() - before)
 
     @property
     def module(self) -> torch.nn.Module:
@@ -103,7 +108,10 @@ class MegatronEngine:
     def close(self) -> None:
         del self._chunks, self._optimizer, self._inner, self._shards, self._reader, self._routing
         del self._names, self._config  # keyed by parameters; holds functions of the chunks
-        runtime.terminate(self._groups)
+        self._leave(self._groups)
+
+    def _leave(self, groups: list[Any]) -> None:
+        runtime.terminate(groups)
         if self._made_process_group:
             distributed.destroy_process_group()
 

@@ -51,6 +51,10 @@ def import_core() -> Any:
     logging.getLogger("megatron.core.transformer.transformer_layer").setLevel(logging.ERROR)
     # It calls collectives by names that torch 2.13 renamed, which warns at every call.
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
+    # Its finalize_model_grads leaves out a group that its own helper then asks for, and warns of it at every step.
+    warnings.filterwarnings("ignore", message="Warning: tp_group is None", category=DeprecationWarning)
+    # Selective recomputation is of our own attention, whether or not the matrices are Transformer Engine's.
+    warnings.filterwarnings("ignore", message="If you are using transformer_engine as the transformer", category=UserWarning)
     return core
 
 

@@ -240,11 +240,10 @@ def test_what_all_layers_share_is_found_once() -> None:
     from orchestrator.engines.megatron import attention
 
     one, other = DOCUMENTS.clone(), DOCUMENTS.flip(0)
-    for cached in (attention._causal_blocks, attention._document_blocks, attention._slopes_on):
+    for cached in (attention._blocks, attention._on):
         cached.cache_clear()
     query, key, value, _ = tensors(4, 2)
     for documents in (None, None, one, one, other):
         flex_attend(slopes=ALiBi(heads=4).slopes, documents=documents)(query, key, value)
-    assert attention._causal_blocks.cache_info().misses == 1
-    assert attention._slopes_on.cache_info().misses == 1
-    assert (attention._document_blocks.cache_info().misses, attention._document_blocks.cache_info().hits) == (2, 1)
+    assert attention._on.cache_info().misses == 1
+    assert (attention._blocks.cache_info().misses, attention._blocks.cache_info().hits) == (3, 2)
