@@ -88,7 +88,6 @@ _REDUCE_SCATTER = distributed.reduce_scatter
 def _replacements() -> tuple[tuple[Any, str, Any], ...]:
     """(object, attribute, stand-in), with the place in core that calls it."""
     from megatron.core.tensor_parallel import random
-    from megatron.core.transformer.moe import moe_utils
 
     return (
         # Buffers of collectives, p2p and gradients are made on "the current device".
@@ -114,8 +113,6 @@ def _replacements() -> tuple[tuple[Any, str, Any], ...]:
         (torch.cuda, "manual_seed", lambda seed: torch.default_generator.manual_seed(seed)),
         (random, "_get_cuda_rng_state", lambda *_, **__: torch.get_rng_state()),
         (random, "_set_cuda_rng_state", lambda state, *_, **__: torch.set_rng_state(state)),
-        # Only Transformer Engine defines it, and the router's product asks whether it is None.
-        (moe_utils, "te_general_gemm", None),
         # Gloo wants split sizes as integers; the dispatcher passes tensors.
         (distributed, "all_to_all_single", _all_to_all_single),
         # Gloo wants parts of one size; ranks of one expert's parts get as many tokens as were routed to them.

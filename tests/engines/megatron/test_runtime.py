@@ -14,7 +14,7 @@ from tests.distributed import run_distributed
 from tests.plans import tiny_plan
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """What happens in the middle of a build."""
 
 
@@ -37,7 +37,7 @@ def built_and_left(degrees: dict[str, Any], fails: bool) -> None:
         engine: Any = make_engine("megatron")
         kept, module.initialiser = module.initialiser, fail
         try:
-            with pytest.raises(Broken):
+            with pytest.raises(BrokenError):
                 engine.build(plan, Device(kind="cpu"))
         finally:
             module.initialiser = kept

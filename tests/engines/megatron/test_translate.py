@@ -50,28 +50,8 @@ CASES: dict[str, tuple[int, dict[str, Any], dict[str, dict[str, Any]]]] = {
     ),
 }  # fmt: skip
 
-CONFIG = """
-    num_layers hidden_size num_attention_heads num_query_groups kv_channels ffn_hidden_size gated_linear_unit activation_func
-    add_bias_linear add_qkv_bias normalization layernorm_epsilon layernorm_zero_centered_gamma qk_layernorm
-    apply_residual_connection_post_layernorm attention_softmax_in_fp32 apply_query_key_layer_scaling rotary_interleaved
-    attention_dropout hidden_dropout fp32_residual_connection
-    tensor_model_parallel_size sequence_parallel pipeline_model_parallel_size virtual_pipeline_model_parallel_size
-    pipeline_model_parallel_layout context_parallel_size expert_model_parallel_size expert_tensor_parallel_size
-    num_moe_experts moe_ffn_hidden_size moe_layer_freq moe_router_topk moe_router_score_function moe_router_pre_softmax
-    moe_router_topk_scaling_factor moe_router_dtype moe_router_load_balancing_type moe_aux_loss_coeff moe_z_loss_coeff
-    moe_router_enable_expert_bias moe_router_bias_update_rate moe_expert_capacity_factor moe_token_drop_policy
-    moe_pad_expert_input_to_capacity moe_token_dispatcher_type moe_apply_probs_on_input moe_input_jitter_eps
-    recompute_granularity recompute_method recompute_num_layers recompute_modules
-    params_dtype pipeline_dtype bf16 fp16 fp8 autocast_dtype enable_autocast calculate_per_token_loss
-    bias_activation_fusion bias_dropout_fusion apply_rope_fusion masked_softmax_fusion gradient_accumulation_fusion
-    persist_layer_norm cuda_graph_impl use_cpu_initialization perform_initialization deallocate_pipeline_outputs
-    variable_seq_lengths batch_p2p_comm overlap_p2p_comm tp_comm_overlap
-""".split()
-OPTIMIZER = """
-    optimizer lr min_lr weight_decay decoupled_weight_decay adam_beta1 adam_beta2 adam_eps clip_grad bf16 fp16 params_dtype
-    loss_scale use_distributed_optimizer use_precision_aware_optimizer overlap_param_gather optimizer_cpu_offload
-    main_grads_dtype main_params_dtype exp_avg_dtype exp_avg_sq_dtype
-""".split()
+CONFIG = ["num_layers", "hidden_size", "num_attention_heads", "num_query_groups", "kv_channels", "ffn_hidden_size", "gated_linear_unit", "activation_func", "add_bias_linear", "add_qkv_bias", "normalization", "layernorm_epsilon", "layernorm_zero_centered_gamma", "qk_layernorm", "apply_residual_connection_post_layernorm", "attention_softmax_in_fp32", "apply_query_key_layer_scaling", "rotary_interleaved", "attention_dropout", "hidden_dropout", "fp32_residual_connection", "tensor_model_parallel_size", "sequence_parallel", "pipeline_model_parallel_size", "virtual_pipeline_model_parallel_size", "pipeline_model_parallel_layout", "context_parallel_size", "expert_model_parallel_size", "expert_tensor_parallel_size", "num_moe_experts", "moe_ffn_hidden_size", "moe_layer_freq", "moe_router_topk", "moe_router_score_function", "moe_router_pre_softmax", "moe_router_topk_scaling_factor", "moe_router_dtype", "moe_router_load_balancing_type", "moe_aux_loss_coeff", "moe_z_loss_coeff", "moe_router_enable_expert_bias", "moe_router_bias_update_rate", "moe_expert_capacity_factor", "moe_token_drop_policy", "moe_pad_expert_input_to_capacity", "moe_token_dispatcher_type", "moe_apply_probs_on_input", "moe_input_jitter_eps", "recompute_granularity", "recompute_method", "recompute_num_layers", "recompute_modules", "params_dtype", "pipeline_dtype", "bf16", "fp16", "fp8", "autocast_dtype", "enable_autocast", "calculate_per_token_loss", "bias_activation_fusion", "bias_dropout_fusion", "apply_rope_fusion", "masked_softmax_fusion", "gradient_accumulation_fusion", "persist_layer_norm", "cuda_graph_impl", "use_cpu_initialization", "perform_initialization", "deallocate_pipeline_outputs", "variable_seq_lengths", "batch_p2p_comm", "overlap_p2p_comm", "tp_comm_overlap"]
+OPTIMIZER = ["optimizer", "lr", "min_lr", "weight_decay", "decoupled_weight_decay", "adam_beta1", "adam_beta2", "adam_eps", "clip_grad", "bf16", "fp16", "params_dtype", "loss_scale", "use_distributed_optimizer", "use_precision_aware_optimizer", "overlap_param_gather", "optimizer_cpu_offload", "main_grads_dtype", "main_params_dtype", "exp_avg_dtype", "exp_avg_sq_dtype"]
 
 
 @pytest.fixture(autouse=True, scope="module")
