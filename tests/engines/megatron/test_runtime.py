@@ -32,7 +32,7 @@ def built_and_left(degrees: dict[str, Any], fails: bool) -> None:
     if fails:
 
         def fail(*_: Any) -> Any:
-            raise Broken
+            raise BrokenError
 
         engine: Any = make_engine("megatron")
         kept, module.initialiser = module.initialiser, fail
