@@ -206,9 +206,10 @@ def threads_after(case: Case, times: int) -> int:
     return sum("gloo" in (task / "comm").read_text() for task in Path("/proc/self/task").iterdir())
 
 
-def test_closing_ends_the_threads_of_its_process_groups() -> None:
+@pytest.mark.parametrize("family", ["llama", "mixtral"])
+def test_closing_ends_the_threads_of_its_process_groups(family: str) -> None:
     """Each gloo group has three threads; core remembers groups in caches, and a hundred of them slowed a machine down."""
-    case = megatron(workers=4, tensor=2, pipeline=2)
+    case = megatron(workers=4, tensor=2, pipeline=2, family=family)
     once = run_distributed(threads_after, 4, case, 1)
     assert run_distributed(threads_after, 4, case, 2) == once
 

@@ -106,6 +106,7 @@ class MegatronEngine:
             self._copy_from_masters()
 
     def close(self) -> None:
+        self._routing.forget()
         del self._chunks, self._optimizer, self._inner, self._shards, self._reader, self._routing
         del self._names, self._config  # keyed by parameters; holds functions of the chunks
         self._leave(self._groups)

@@ -30,10 +30,12 @@ class Routing:
         self._plan = plan
         self._moe = any(isinstance(block.feed_forward, MixtureOfExperts) for block in plan.architecture.blocks)
         self._routers: dict[int, Any] = {}
+        self._dispatchers: list[Any] = []
         for chunk, model in zip(chunks, models, strict=True):
             for number, layer in enumerate(getattr(model, "module", model).decoder.layers, start=chunk.first):
                 if hasattr(layer.mlp, "router"):
                     self._routers[number] = layer.mlp.router
+                    self._dispatchers.append(layer.mlp.token_dispatcher)
                     # Else only the first forward pass makes it fp32 again, too late for a checkpoint read before it.
                     layer.mlp.router._maintain_float32_expert_bias()
 
@@ -65,6 +67,14 @@ class Routing:
             balance_loss=tuple(row[-2] / averaged for row in layers),
             z_loss=tuple(row[-1] / averaged for row in layers),
         )
+
+    def forget(self) -> None:
+        """Drops the tensors of the last micro-batch that dispatchers keep.
+
+        Their autograd graph holds the parameters' hooks, which hold the model: a circle that no garbage collector sees.
+        """
+        for dispatcher in self._dispatchers:
+            vars(dispatcher).clear()
 
     def boxes(self, *, owned: bool) -> Iterator[Box]:
         """The biases that keep the load even where no loss does: state that no gradient reaches."""
