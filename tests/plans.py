@@ -41,7 +41,11 @@ MODELS: dict[str, dict[str, Any]] = {
 
 
 def tiny_plan(*, world_size: int = 1, family: str = "llama", **sections: dict[str, Any]) -> Plan:
-    """A plan of `TINY` with some keys of its sections replaced, for `world_size` CPU ranks."""
+    """A plan of `TINY` with some keys of its sections replaced, for `world_size` CPU ranks.
+
+    The family may also be named in the section `model`.
+    """
+    family = sections.get("model", {}).get("family", family)
     base = {**TINY, "model": MODELS[family]}
     page = {name: {**base.get(name, {}), **sections.get(name, {})} for name in {**base, **sections}}
     cluster = ClusterSpec.model_validate(
