@@ -18,16 +18,16 @@ PADDING = 1e4
 """What an uninitialised padding row may well give: it would take all probability."""
 
 
-def whole_logits(dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """[B, S, VOCAB], with one row far out, which a softmax without a maximum would lose."""
-    found = torch.randn(B, S, VOCAB, generator=torch.Generator().manual_seed(3)) * 3
+def whole_logits(dtype: torch.dtype = torch.float32, vocab: int = VOCAB) -> torch.Tensor:
+    """[B, S, vocab], with one row far out, which a softmax without a maximum would lose."""
+    found = torch.randn(B, S, vocab, generator=torch.Generator().manual_seed(3)) * 3
     found[0, 1] += 200
     return found.to(dtype)
 
 
-def labels() -> torch.Tensor:
-    """Every token of the vocabulary but one is somebody's label, so every rank holds some."""
-    return torch.arange(B * S).view(B, S)
+def labels(vocab: int = VOCAB) -> torch.Tensor:
+    """Nearly every token of the vocabulary is somebody's label, so every rank holds some."""
+    return torch.arange(B * S).view(B, S) % vocab
 
 
 def weights() -> tuple[torch.Tensor, torch.Tensor]:
@@ -36,7 +36,7 @@ def weights() -> tuple[torch.Tensor, torch.Tensor]:
     return both[0], both[1]
 
 
-def in_parts(dtype: torch.dtype) -> dict[str, torch.Tensor]:
+def in_parts(dtype: torch.dtype, vocab: int) -> dict[str, torch.Tensor]:
     """All that this rank finds; gradients of its own part, [s, b, V / T]."""
     from orchestrator.engines.megatron import runtime
 
@@ -45,11 +45,11 @@ def in_parts(dtype: torch.dtype) -> dict[str, torch.Tensor]:
     from orchestrator.engines.megatron.logits import VocabularyParallelLogits
 
     ranks, rank = distributed.get_world_size(), distributed.get_rank()
-    part = -(-VOCAB // ranks)
-    padded = functional.pad(whole_logits(dtype), (0, part * ranks - VOCAB), value=PADDING)
+    part = -(-vocab // ranks)
+    padded = functional.pad(whole_logits(dtype, vocab), (0, part * ranks - vocab), value=PADDING)
     mine = padded[..., rank * part : (rank + 1) * part].transpose(0, 1).contiguous().requires_grad_()
-    logits = VocabularyParallelLogits(mine, vocab=VOCAB, group=distributed.group.WORLD)
-    cross_entropy, normaliser = logits.cross_entropy(labels()), logits.log_normaliser()
+    logits = VocabularyParallelLogits(mine, vocab=vocab, group=distributed.group.WORLD)
+    cross_entropy, normaliser = logits.cross_entropy(labels(vocab)), logits.log_normaliser()
     one, other = weights()
     ((cross_entropy * one).sum() + (normaliser * other).sum()).backward()
     assert mine.grad is not None
@@ -60,15 +60,16 @@ def in_parts(dtype: torch.dtype) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("ranks", [1, 2, 4])
-def test_parts_give_what_the_whole_gives(ranks: int, dtype: torch.dtype) -> None:
-    whole = whole_logits(dtype).requires_grad_()
+@pytest.mark.parametrize(("ranks", "vocab"), [(1, VOCAB), (2, VOCAB), (4, VOCAB), (4, 5)])
+def test_parts_give_what_the_whole_gives(ranks: int, vocab: int, dtype: torch.dtype) -> None:
+    """Five rows on four ranks are two, two, one and none."""
+    whole = whole_logits(dtype, vocab).requires_grad_()
     one, other = weights()
-    cross_entropy = functional.cross_entropy(whole.float().flatten(0, 1), labels().flatten(), reduction="none").view(B, S)
+    cross_entropy = functional.cross_entropy(whole.float().flatten(0, 1), labels(vocab).flatten(), reduction="none").view(B, S)
     normaliser = whole.float().logsumexp(dim=-1)
     ((cross_entropy * one).sum() + (normaliser * other).sum()).backward()
     assert whole.grad is not None
-    parts = run_distributed(in_parts, ranks, dtype)
+    parts = run_distributed(in_parts, ranks, dtype, vocab)
     for part in parts:
         assert part["cross_entropy"].dtype == part["normaliser"].dtype == torch.float32
         torch.testing.assert_close(part["cross_entropy"], cross_entropy.detach(), rtol=1e-6, atol=2e-5)
@@ -76,8 +77,8 @@ def test_parts_give_what_the_whole_gives(ranks: int, dtype: torch.dtype) -> None
         assert torch.equal(part["whole"], whole.detach().float())
     gradient = torch.cat([part["gradient"] for part in parts], dim=-1).transpose(0, 1)
     assert gradient.dtype == dtype
-    torch.testing.assert_close(gradient[..., :VOCAB], whole.grad, rtol=1e-5 if dtype == torch.float32 else 1e-2, atol=1e-6)
-    assert (gradient[..., VOCAB:] == 0).all()
+    torch.testing.assert_close(gradient[..., :vocab], whole.grad, rtol=1e-5 if dtype == torch.float32 else 1e-2, atol=1e-6)
+    assert (gradient[..., vocab:] == 0).all()
 
 
 def rows_of_unusual_logits() -> torch.Tensor:
