@@ -73,9 +73,11 @@ class MegatronEngine:
         with self._core():
             for chunk in self._chunks:
                 chunk.train()
-            meter = self._meter()
+            meter, biases = self._meter(), self._routing.biases()
             self._run(micro_batches, meter, forward_only=False)
             norm, applied = self._step(lr)
+            if not applied:
+                self._routing.put_back(biases)
             loss, terms = self._means(meter)
             routing = self._routing.report(len(micro_batches))
         return StepReport(loss=loss, grad_norm=norm, skipped=not applied, terms=terms, routing=routing)

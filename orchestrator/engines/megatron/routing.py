@@ -39,6 +39,17 @@ class Routing:
                     # Else only the first forward pass makes it fp32 again, too late for a checkpoint read before it.
                     layer.mlp.router._maintain_float32_expert_bias()
 
+    def biases(self) -> list[Tensor]:
+        """Copies of the router biases, which core moves before anybody has looked at the gradient."""
+        return [router.expert_bias.clone() for router in self._biased()]
+
+    def put_back(self, biases: list[Tensor]) -> None:
+        for router, bias in zip(self._biased(), biases, strict=True):
+            router.expert_bias.copy_(bias)
+
+    def _biased(self) -> list[Any]:
+        return [router for router in self._routers.values() if router.expert_bias is not None]
+
     def report(self, micro_batches: int) -> RoutingReport | None:
         """Means over the step's micro-batches and replicas, layer by layer; the sums begin anew. Collective."""
         from megatron.core import parallel_state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -305,6 +306,26 @@ def test_a_bias_makes_a_collapsed_router_even_and_travels_to_another_layout() ->
     for found in run_distributed(biased_steps, 2, other, (state, 16), range(17, 20)):
         assert found[1] == pytest.approx(expected[1], rel=1e-5)
         assert found[2] == expected[2]
+
+
+def test_a_skipped_step_leaves_the_biases_as_they_were() -> None:
+    """Core moves them with the gradients' reduction, before it is known that these are not finite."""
+    plan, engine = built(megatron(workers=1, micro_batch=2), model=BIASED)
+    before = routers(engine)[0].expert_bias.clone()
+    score = type(engine.objective).score
+
+    class Overflowing(type(engine.objective)):  # type: ignore[misc]
+        def score(self, logits: Any, batch: Any) -> Any:
+            report = score(self, logits, batch)
+            return replace(report, loss=report.loss * float("inf"))
+
+    whole, engine.objective = engine.objective, Overflowing()
+    assert step(plan, engine, 1).skipped
+    assert torch.equal(routers(engine)[0].expert_bias, before)
+    engine.objective = whole
+    assert not step(plan, engine, 2).skipped
+    assert not torch.equal(routers(engine)[0].expert_bias, before)
+    engine.close()
 
 
 def test_a_bf16_model_keeps_biases_and_counts_in_fp32_from_the_start() -> None:
