@@ -153,7 +153,7 @@ class Router:
     scores: `softmax` weighs the chosen experts by a softmax over themselves; `sigmoid` by each one's sigmoid,
         normalised over the chosen (DeepSeek-V3, arXiv:2412.19437, section 2.1.2); a single chosen one keeps its sigmoid.
     balance_loss: coefficient of the load-balancing loss of each sequence, E / (k T^2) sum_e p_e n_e, p_e the summed
-        softmax probability and n_e the number of tokens of expert e (Switch, arXiv:2101.03961, section 2.2,
+        probability (softmax, or each sigmoid's share of their sum) and n_e the number of tokens of expert e (Switch, arXiv:2101.03961, section 2.2,
         per sequence as in DeepSeek-V2, so that no layout or micro-batch changes it); 0 leaves it out.
     z_loss: coefficient of the mean squared log-normaliser of the router's logits (ST-MoE, arXiv:2202.08906); 0: none.
     bias_rate: step of the bias added to an expert's score when choosing, up for the underused and down for the
