@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from orchestrator.planning.plan import Plan
@@ -39,6 +39,7 @@ class Simulation:
     reliability: Reliability
     outcomes: Outcomes
     best: Row
+    without_spares: Outcomes
     rows: tuple[Row, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -46,6 +47,7 @@ class Simulation:
         return {
             "reliability": {name: _finite(value) for name, value in asdict(self.reliability).items()},
             "simulated": self.outcomes.as_dict(),
+            "simulated_without_spares": self.without_spares.as_dict(),
             "simulated_best_interval": self.best.outcomes.as_dict(),
             "scaling": [
                 {
@@ -64,9 +66,14 @@ def simulate_plan(plan: Plan, devices: Sequence[int] = (), seed: int = 0) -> Sim
         plan=plan,
         reliability=reliability_of(plan),
         outcomes=simulate(conditions_of(plan), SEEDS, seed),
+        without_spares=simulate(_without_spares(conditions_of(plan)), SEEDS, seed),
         best=_row(plan, plan.world_size, SEEDS, seed),
         rows=tuple(_row(plan, count, SEEDS_PER_ROW, seed) for count in sorted({*devices, plan.world_size})),
     )
+
+
+def _without_spares(conditions: Conditions) -> Conditions:
+    return replace(conditions, recovery=replace(conditions.recovery, spares=0))
 
 
 def _row(plan: Plan, devices: int, seeds: int, seed: int) -> Row:
