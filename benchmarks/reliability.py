@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 from orchestrator.planning.reliability import intervals
 from orchestrator.planning.reliability.checkpoints import MEGATRON_DEEPSPEED, Save, checkpoint_bytes
-from orchestrator.planning.reliability.conditions import DAY, Conditions, Hazard, Pause, Planned, Recovery, Stragglers
+from orchestrator.planning.reliability.conditions import (
+    DAY,
+    Conditions,
+    Hazard,
+    Pause,
+    Planned,
+    Recovery,
+    Stragglers,
+)
 from orchestrator.planning.reliability.defaults import DETECT_S, REPAIR_S, RESTART_S, TAKES
 from orchestrator.planning.reliability.outcome import Outcomes
 from orchestrator.planning.reliability.rates import BLOOM, LLAMA_3
@@ -215,7 +223,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=SEEDS)
     options = parser.parse_args()
-    return 0 if all([show(case, options.seeds) for case in (bloom_case(), llama_3_case())]) else 1
+    good = [show(case, options.seeds) for case in (bloom_case(), llama_3_case())]
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":

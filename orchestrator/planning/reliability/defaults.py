@@ -58,7 +58,7 @@ def circumstances(cluster: ClusterSpec) -> Circumstances:
         return otherwise if value is None else value
 
     if said.spare_nodes is None:
-        assumed.append(f"spare_nodes: as many as are in repair at once, {CERTAINTY:.1%} of the time")
+        assumed.append(f"spare_nodes: as many as are in repair at once, {CERTAINTY:.0%} of the time")
     rate = default(
         said.failures_per_1000_node_days, LLAMA_3.per_1000_node_days,
         f"failures_per_1000_node_days {LLAMA_3.per_1000_node_days:.1f}: {LLAMA_3.name}, {LLAMA_3.reference}",

@@ -27,7 +27,8 @@ def render(simulation: Simulation, title: str) -> str:
         ("", f"Young {_seconds(found.young_s)}, Daly {_seconds(found.daly_s)}, NVIDIA {_seconds(found.nvidia_s)} from save to save"),
         ("simulated", f"{_spread(outcomes.days)}, {_band(outcomes.ettr, '.1%')} of the time useful"
                       + ("" if outcomes.finished else "; NOT FINISHED: it loses work as fast as it does it")),
-        ("", f"{_closed(found)}; with the best interval {simulation.best.outcomes.ettr.mean:.1%}"),
+        ("", f"{_closed(found)}; with the best interval {simulation.best.outcomes.ettr.mean:.1%},"
+             f" if saves were asynchronous too {simulation.asynchronous.ettr.mean:.1%}"),
         ("", f"{outcomes.goodput.mean:.1%} of what is reserved, with {_nodes(spares, 'spare ')};"
              f" without spare nodes {simulation.without_spares.ettr.mean:.1%} of the time"),
         ("lost", ", ".join(lost) or "nothing"),
@@ -35,7 +36,7 @@ def render(simulation: Simulation, title: str) -> str:
         *(("assumed" if place == 0 else "", line) for place, line in enumerate(found.assumed)),
     ]  # fmt: skip
     head = [title, *(f"  {name:<13}{text}" for name, text in rows)]
-    note = "  the same job on other numbers of devices, whether or not it fits there, taken to scale ideally,\n  saving at Daly's interval:"
+    note = "  the same job on other numbers of devices, whether or not it fits there, taken to scale ideally\n  with the same storage, saving at Daly's interval:"
     return "\n".join([*head, note, *_table(simulation)])
 
 
@@ -70,7 +71,8 @@ def _band(band: Band, form: str) -> str:
 
 
 def _spread(days: Band) -> str:
-    return f"{_days(days.mean * 86_400)} ({_days(days.low * 86_400)} ... {_days(days.high * 86_400)})"
+    mean, low, high = (_days(value * 86_400) for value in (days.mean, days.low, days.high))
+    return mean if low == high else f"{mean} ({low} ... {high})"
 
 
 def _days(seconds: float) -> str:

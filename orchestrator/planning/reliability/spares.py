@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from orchestrator.planning.reliability.conditions import DAY, Hazard
 
-CERTAINTY = 0.999
+CERTAINTY = 0.99
 
 
 def spares_that_suffice(hazards: Sequence[Hazard], nodes: int, repair_s: float, certainty: float = CERTAINTY) -> int:
