@@ -86,7 +86,7 @@ LABLUP = Source(
     note="failures with an XID only; the median automatic retry came after 11 minutes",
 )  # fmt: skip
 BLOOM = Source(
-    name="BLOOM 176B", reference="arXiv:2211.05100, section 3.4", nodes=48, days=7, failures=1.5,
+    name="BLOOM 176B", reference="arXiv:2211.05100", nodes=48, days=7, failures=1.5,
     note="'1-2 GPU failures per week' over the run; the chronicles of its second month say 'every week or so'",
 )  # fmt: skip
 OPT = Source(

@@ -16,10 +16,13 @@ def test_llama_3_counts_419() -> None:
     assert LLAMA_3.failures + LLAMA_3.planned == 466
 
 
-def test_58_7_percent_of_them_were_gpus() -> None:
-    """What the paper sums up: GPU, its memories, its system processor and its sensors below them, to rounding of print."""
-    gpu = sum(cause.count for cause in LLAMA_3.causes if cause.name in ("GPU", "HBM3 memory", "SRAM", "GPU system processor"))
-    assert gpu / 419 == pytest.approx(0.587, abs=0.03)
+def test_the_counts_are_kept_where_print_contradicts_them() -> None:
+    """The paper sums GPU issues up to 58.7%, with the 30.1% that it prints for 148 of 419; by its counts they are 64%."""
+    counts = {cause.name: cause.count for cause in LLAMA_3.causes}
+    beside = ("HBM3 memory", "SRAM", "GPU system processor", "silent data corruption", "thermal interface and sensor")
+    rest = sum(counts[name] for name in beside) / 419
+    assert 0.301 + rest == pytest.approx(0.587, abs=0.001)
+    assert counts["GPU"] / 419 + rest == pytest.approx(0.64, abs=0.001)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,12 @@ class TestFailures:
         outcome = simulate(run(incidents_s=(7.3 * HOUR, 18 * HOUR))).runs[0]
         assert outcome.lost_s["incidents"] == pytest.approx(25.3 * HOUR)
 
+    def test_an_incident_in_the_middle_of_a_pause_leaves_the_rest_of_it(self) -> None:
+        """The end of a pause was a time on the clock, which an incident passed by: the pause lasted minus a day."""
+        pause = Pause(name="evaluation", every_s=1000, lasts_s=3000)
+        for outcome in simulate(run(work_s=10_000.0, pauses=(pause,), incidents_s=(DAY,) * 5), seeds=20).runs:
+            assert outcome.lost_s["evaluation"] == pytest.approx(9 * 3000)
+
 
 class TestNodes:
     def test_without_spares_it_waits_for_the_repair(self) -> None:
@@ -150,6 +156,11 @@ class TestNodes:
     def test_cold_spares_take_their_time(self) -> None:
         outcome = simulate(run(hazards=(node(10.0),), recovery=Recovery(restart_s=600, spares=1000, fetch_s=300))).runs[0]
         assert outcome.lost_s["waiting for nodes"] == pytest.approx(300 * outcome.interruptions, rel=0.1)
+
+    def test_a_node_lost_while_a_spare_comes_up_is_replaced_too(self) -> None:
+        """The run went on with 99 of 100 nodes, which is no legal size, when a second node fell during the fetch."""
+        often = run(work_s=5 * DAY, hazards=(node(200.0),), recovery=Recovery(restart_s=10, spares=10**5, fetch_s=2 * HOUR))
+        assert simulate(often, seeds=3).lost()["fewer nodes"] == 0
 
     def test_a_straggler_slows_all_until_it_is_found(self) -> None:
         """Always one: the whole run at 95%."""
