@@ -7,6 +7,7 @@ devices then differs by a third. The engines of this project have one each, and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 
@@ -30,3 +31,13 @@ class Software:
     overlaps_tensor: bool = False
     compiled: bool = False
     graphs: bool = False
+
+
+ENGINES: MappingProxyType[str, Software] = MappingProxyType(
+    {
+        "reference": Software(gradient_bytes=4),
+        "deepspeed": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True),
+        "megatron": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True),
+    }
+)
+"""The stacks of this project's engines."""

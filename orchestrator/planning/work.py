@@ -7,11 +7,13 @@ the estimates is what makes them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.architecture.stack import Architecture
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.software import Software
+from orchestrator.planning.software import ENGINES, Software
 from orchestrator.planning.stages import Stages, split
+from orchestrator.spec.run import RunSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +51,13 @@ class Work:
     def width(self) -> int:
         """Bytes of a weight and of an activation."""
         return 4 if self.precision == "fp32" else 2
+
+
+def work_of(spec: RunSpec[Any], architecture: Architecture, layout: Layout) -> Work:
+    """A step of a run page at its full batch, in a layout."""
+    training = spec.training
+    return Work(
+        architecture=architecture, layout=layout, sequence_length=spec.data.sequence_length,
+        sequences=training.batch.sequences, precision=training.precision, optimizer=training.optimizer.name,
+        software=ENGINES[layout.engine],
+    )  # fmt: skip

@@ -23,11 +23,7 @@ from orchestrator.planning.published.stacks import software_of
 from orchestrator.planning.stages import Chunk, Stages
 from orchestrator.planning.work import Work
 
-COLUMNS = (
-    "id,paper,model,params_B,layers,hidden,heads,kv_heads,ffn,vocab,seq,global_batch_seqs,micro_batch,gpu_type,n_gpus,tp,pp,vpp,"
-    "dp,ep,cp,zero_stage,recompute,precision,interconnect,achieved_tflops_per_gpu,mfu_pct,tokens_per_s_per_gpu,step_time_s,"
-    "peak_mem_GB,source,verified,flops_convention,notes"
-).split(",")
+COLUMNS = ["id", "paper", "model", "params_B", "layers", "hidden", "heads", "kv_heads", "ffn", "vocab", "seq", "global_batch_seqs", "micro_batch", "gpu_type", "n_gpus", "tp", "pp", "vpp", "dp", "ep", "cp", "zero_stage", "recompute", "precision", "interconnect", "achieved_tflops_per_gpu", "mfu_pct", "tokens_per_s_per_gpu", "step_time_s", "peak_mem_GB", "source", "verified", "flops_convention", "notes"]
 _VTRAIN = {
     "# GPUs": "n_gpus", "global batch": "global_batch_seqs", "micro batch": "micro_batch", "hidden size": "hidden",
     "attention heads": "heads", "# layers": "layers", "sequence length": "seq", "tensor parallelism": "tp",
@@ -106,7 +102,7 @@ def _run(row: Mapping[str, str]) -> Run:
     for word in ("inconsistent", "does not always equal", "GPU-hours", "LoRA", "out of planner scope", "layout per point not published"):
         if word in notes:
             raise ValueError(f"the row's notes say: {notes}")
-    if "(36108)" in notes or "alt quantisation" in notes and "layout cells" in notes:
+    if "(36108)" in notes or ("alt quantisation" in notes and "layout cells" in notes):
         raise ValueError("two runs in one row")
     architecture = architecture_of(row)
     devices, layout = int(row["n_gpus"] or 0), _layout(row)
