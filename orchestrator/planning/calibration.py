@@ -24,7 +24,7 @@ class Calibration:
     network_efficiency: float = 0.75
     network_latency_s: float = 15e-6
     overlap: float = 0.8
-    step_overhead_s: float = 0.0
+    step_overhead_s: float = 5e-3
     framework_bytes: int = 1500 * 2**20
     fragmentation: float = 0.05
 
@@ -38,7 +38,7 @@ class Calibration:
 
 CPU = Calibration(
     matmul_efficiency=0.6, launch_overhead_s=10e-6, link_efficiency=0.5, link_latency_s=100e-6, network_latency_s=100e-6,
-    overlap=0.0, framework_bytes=600 * 2**20, fragmentation=0.0,
+    overlap=0.0, step_overhead_s=0.0, framework_bytes=600 * 2**20, fragmentation=0.0,
 )  # fmt: skip
 CUDA = Calibration()
 

@@ -71,7 +71,7 @@ def fitted(runs: Sequence[Run]) -> Calibration:
     from scipy.optimize import least_squares  # noqa: PLC0415  a plan must not wait for its import
 
     base = runs[0].hardware.calibration
-    names = list(PRIORS)
+    names = [name for name in PRIORS if getattr(base, name)]
     defaults = [getattr(base, name) for name in names]
     highest = [math.log(1 / value) if _fraction(name) else 3.0 for name, value in zip(names, defaults, strict=True)]
 
