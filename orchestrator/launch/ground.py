@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from orchestrator.launch.machine import Machine
+from orchestrator.planning.calibration import CPU
 from orchestrator.planning.devices import accelerator_of
-from orchestrator.planning.memory import FRAMEWORK_BYTES
 from orchestrator.spec.cluster import ClusterSpec
 from orchestrator.spec.run import RunSpec
 
@@ -51,4 +51,4 @@ def devices_said(spec: RunSpec[Any]) -> int:
 
 def _processes(machine: Machine, wants: int) -> int:
     """One worker per core, or as many as are wanted if the machine holds so many."""
-    return wants if machine.cores < wants <= machine.memory // FRAMEWORK_BYTES["cpu"] else machine.cores
+    return wants if machine.cores < wants <= machine.memory // CPU.framework_bytes else machine.cores

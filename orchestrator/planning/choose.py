@@ -13,13 +13,13 @@ from orchestrator.architecture.parts import MixtureOfExperts
 from orchestrator.architecture.stack import Architecture
 from orchestrator.errors import PlanError, Problem
 from orchestrator.planning.capabilities import CAPABILITIES
-from orchestrator.planning.devices import Device
 from orchestrator.planning.features import distinct
+from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.memory import Memory, estimate_memory
+from orchestrator.planning.memory import Memory, memory_of
 from orchestrator.planning.rules import batch_sizes_gcd, case_of, check, divisors
-from orchestrator.planning.stage_memory import estimate_stages
-from orchestrator.planning.time import bubble_fraction
+from orchestrator.planning.timing import bubble_fraction
+from orchestrator.planning.work import work_of
 from orchestrator.spec.run import Parallelism, RunSpec
 from orchestrator.units import format_bytes
 
@@ -29,13 +29,13 @@ TOLERATED_BUBBLE = 0.1
 
 
 def choose_layout(
-    spec: RunSpec[Any], architecture: Architecture, device: Device, devices: int, per_node: int
+    spec: RunSpec[Any], architecture: Architecture, hardware: Hardware, devices: int
 ) -> tuple[Layout, tuple[str, ...]]:
-    """The layout for `devices` devices, `per_node` in a node, and the reasons for what was chosen.
+    """The layout for `devices` devices and the reasons for what was chosen.
 
     Raises PlanError if none is legal or fits.
     """
-    said = spec.parallelism
+    said, device, per_node = spec.parallelism, hardware.device, hardware.per_node
     reasons: list[str] = []
     layout = resolve(spec, architecture, devices)
     if said.data is None:
@@ -47,16 +47,16 @@ def choose_layout(
             reasons.append(f"{idle} of {devices} devices stay idle: batch sizes have the common divisor {batch_sizes_gcd(spec)}{quantum}")
     check(case_of(spec, architecture, layout, device, devices, per_node))
     stages = _zero_stages(spec, layout)
-    fitting = [stage for stage in stages if _fits(replace(layout, zero=stage), spec, architecture, device)]
+    fitting = [stage for stage in stages if _fits(replace(layout, zero=stage), spec, architecture, hardware)]
     if not fitting:
-        raise PlanError([_does_not_fit(layout, spec, architecture, device)])
+        raise PlanError([_does_not_fit(layout, spec, architecture, hardware)])
     layout = replace(layout, zero=fitting[0])
     if said.zero is None:
         alone = layout.data * layout.context == 1 and layout.zero == 0
         one = "rank" if layout.world_size == 1 else "replica"
         reasons.append(f"ZeRO 0: one {one} has nothing to partition" if alone else f"ZeRO {layout.zero}: the lowest stage that fits")
     if said.micro_batch is None:
-        layout, reason = _micro_batch(layout, spec, architecture, device)
+        layout, reason = _micro_batch(layout, spec, architecture, hardware)
         reasons.append(reason)
     return layout, (*reasons, *_remarks(layout, spec, per_node))
 
@@ -77,25 +77,9 @@ def resolve(spec: RunSpec[Any], architecture: Architecture, devices: int) -> Lay
     return replace(layout, zero=_zero_stages(spec, layout)[0])
 
 
-def memory_of_stages(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> tuple[Memory, ...]:
-    """Bytes per rank of every pipeline stage of a layout."""
-    precision, optimizer = spec.training.precision, spec.training.optimizer.name
-    if CAPABILITIES[layout.engine].splits_models:
-        return estimate_stages(
-            architecture, layout, device=device.kind, precision=precision, optimizer=optimizer,
-            sequence_length=spec.data.sequence_length, micro_batches=_micro_batches(spec, layout),
-        )  # fmt: skip
-    alone = estimate_memory(
-        architecture, engine=layout.engine, device=device.kind, precision=precision, optimizer=optimizer,
-        zero=layout.zero, offload=layout.offload, data=layout.data, micro_batch=layout.micro_batch,
-        sequence_length=spec.data.sequence_length, recompute=layout.recompute,
-    )  # fmt: skip
-    return (alone,)
-
-
-def memory_of(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> Memory:
+def most_memory(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> Memory:
     """Bytes per rank of a layout, on the stage that needs most."""
-    return max(memory_of_stages(layout, spec, architecture, device), key=lambda memory: memory.total)
+    return max(memory_of(work_of(spec, architecture, layout), hardware), key=lambda memory: memory.total)
 
 
 def _engine(said: Parallelism) -> str:
@@ -131,11 +115,11 @@ def _micro_batches(spec: RunSpec[Any], layout: Layout) -> int:
     return max(1, spec.training.batch.sequences // (layout.data * layout.micro_batch))
 
 
-def _micro_batch(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> tuple[Layout, str]:
+def _micro_batch(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> tuple[Layout, str]:
     most = max(1, MOST_TOKENS_PER_MICRO_BATCH // spec.data.sequence_length)
     share = batch_sizes_gcd(spec) // layout.data // _sequences_per_round(layout)
     sizes = [replace(layout, micro_batch=size) for size in divisors(share, at_most=most)]
-    fitting = [candidate for candidate in sizes if _fits(candidate, spec, architecture, device)]
+    fitting = [candidate for candidate in sizes if _fits(candidate, spec, architecture, hardware)]
     if layout.pipeline == 1:
         return fitting[-1], f"micro-batch {fitting[-1].micro_batch}: the largest that fits and divides the batch"
     busy = [size for size in fitting if bubble_fraction(size, _micro_batches(spec, size)) <= TOLERATED_BUBBLE]
@@ -169,16 +153,17 @@ def _remarks(layout: Layout, spec: RunSpec[Any], per_node: int) -> list[str]:
     return remarks
 
 
-def _fits(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> bool:
-    return memory_of(layout, spec, architecture, device).total <= device.memory
+def _fits(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> bool:
+    return most_memory(layout, spec, architecture, hardware).total <= hardware.device.memory
 
 
-def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture, device: Device) -> Problem:
+def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> Problem:
     """Why the layout does not fit, and the nearest change that does."""
+    device = hardware.device
     stages = CAPABILITIES[layout.engine].zero_stages_of_optimizer[spec.training.optimizer.name]
     most = max(stages) if layout.data > 1 else layout.zero
     best = replace(layout, zero=most if spec.parallelism.zero is None else spec.parallelism.zero)
-    need = memory_of(best, spec, architecture, device)
+    need = most_memory(best, spec, architecture, hardware)
     parts = ", ".join(
         f"{name} {format_bytes(getattr(need, name))}" for name in ("weights", "gradients", "optimizer", "activations", "logits")
     )
@@ -197,13 +182,13 @@ def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture
     if 3 in stages and device.kind == "cuda":
         changes.append(("zero: 3, recompute: full, offload: optimizer", replace(widest, offload="optimizer")))
     for words, candidate in changes:
-        if candidate != best and _fits(candidate, spec, architecture, device):
+        if candidate != best and _fits(candidate, spec, architecture, hardware):
             return Problem(path="parallelism", message=message, fix=f"it fits with parallelism: {{{words}}}")
     if CAPABILITIES[layout.engine].splits_models:
         return Problem(path="parallelism", message=message, fix="spread the model further (tensor, pipeline), or add nodes")
     for power in range(1, 15):
         candidate = replace(widest, data=layout.data * 2**power)
-        if _fits(candidate, spec, architecture, device):
+        if _fits(candidate, spec, architecture, hardware):
             words = f"it fits on {candidate.world_size} devices with zero: {widest.zero}, recompute: full"
             return Problem(path="parallelism", message=message, fix=words)
     fix = "take a smaller model or larger devices: no number of these holds it with this engine"

@@ -23,29 +23,51 @@ class Device:
     memory: int
     peak: dict[str, float]
     supports: tuple[str, ...] = ("fp32", "bf16")
+    """Precisions that it trains in; a peak of another (fp16, fp8) serves to compare with runs of others."""
     link_bandwidth: float = 0.0
+    memory_bandwidth: float = 0.0
+    sms: int = 1
+    """Processors that tiles of a matrix product are dealt to in waves."""
 
     def peak_at(self, precision: str) -> float:
         """Peak FLOP/s at a precision; where it has no fast path, that of the one it has."""
         return self.peak.get(precision) or next(iter(self.peak.values()))
 
 
+def _gpu(name: str, memory: int, bandwidth: float, link: float, *, sms: int = 108, **peaks: float) -> Device:
+    """A row of the table: GB of memory, TB/s of it, GB/s of links one way, dense TFLOP/s by precision."""
+    supports = ("fp32", "bf16") if "bf16" in peaks else ("fp32",)
+    return Device(
+        name=name, kind="cuda", memory=memory * GB, memory_bandwidth=bandwidth * 1e12, link_bandwidth=link * 1e9, sms=sms,
+        peak={precision: tflops * 1e12 for precision, tflops in peaks.items()}, supports=supports,
+    )  # fmt: skip
+
+
 _TABLE = {
     device.name: device
     for device in (
-        Device(name="V100-16GB", kind="cuda", memory=16 * GB, peak={"fp32": 15.7e12}, supports=("fp32",), link_bandwidth=150e9),
-        Device(name="V100-32GB", kind="cuda", memory=32 * GB, peak={"fp32": 15.7e12}, supports=("fp32",), link_bandwidth=150e9),
-        Device(name="A100-40GB", kind="cuda", memory=40 * GB, peak={"fp32": 19.5e12, "bf16": 312e12}, link_bandwidth=300e9),
-        Device(name="A100-80GB", kind="cuda", memory=80 * GB, peak={"fp32": 19.5e12, "bf16": 312e12}, link_bandwidth=300e9),
-        Device(name="L4", kind="cuda", memory=24 * GB, peak={"fp32": 30.3e12, "bf16": 121e12}, link_bandwidth=32e9),
-        Device(name="RTX-4090", kind="cuda", memory=24 * GB, peak={"fp32": 82.6e12, "bf16": 165e12}, link_bandwidth=32e9),
-        Device(name="H100", kind="cuda", memory=80 * GB, peak={"fp32": 67e12, "bf16": 989e12}, link_bandwidth=450e9),
-        Device(name="H200", kind="cuda", memory=141 * GB, peak={"fp32": 67e12, "bf16": 989e12}, link_bandwidth=450e9),
-        Device(name="B200", kind="cuda", memory=180 * GB, peak={"fp32": 80e12, "bf16": 2250e12}, link_bandwidth=900e9),
+        _gpu("V100-16GB", 16, 0.9, 150, sms=80, fp32=15.7, fp16=125),
+        _gpu("V100-32GB", 32, 0.9, 150, sms=80, fp32=15.7, fp16=125),
+        _gpu("A100-40GB", 40, 1.555, 300, fp32=19.5, fp16=312, bf16=312),
+        _gpu("A100-80GB", 80, 2.039, 300, fp32=19.5, fp16=312, bf16=312),
+        _gpu("L4", 24, 0.3, 32, sms=58, fp32=30.3, fp16=121, bf16=121, fp8=242),
+        _gpu("RTX-4090", 24, 1.008, 32, sms=128, fp32=82.6, fp16=165, bf16=165, fp8=330),
+        _gpu("H100", 80, 3.35, 450, sms=132, fp32=67, fp16=989, bf16=989, fp8=1979),
+        _gpu("H100-96GB", 96, 2.4, 450, sms=132, fp32=67, fp16=989, bf16=989, fp8=1979),
+        _gpu("H800", 80, 3.35, 200, sms=132, fp32=67, fp16=989, bf16=989, fp8=1979),
+        _gpu("H200", 141, 4.8, 450, sms=132, fp32=67, fp16=989, bf16=989, fp8=1979),
+        _gpu("B200", 180, 8.0, 900, sms=148, fp32=80, fp16=2250, bf16=2250, fp8=4500),
+        _gpu("B300", 288, 8.0, 900, sms=148, fp32=80, fp16=2250, bf16=2250, fp8=4500),
+        _gpu("GB200", 186, 8.0, 900, sms=148, fp32=80, fp16=2500, bf16=2500, fp8=5000),
+        _gpu("GB300", 288, 8.0, 900, sms=148, fp32=80, fp16=2500, bf16=2500, fp8=5000),
     )
-}  # fmt: skip
+}
 CPU_CORE_FLOPS = 5e10
 """One core in fp32 where the machine does not tell its clock: an order of magnitude."""
+CPU_MEMORY_BANDWIDTH = 10e9
+"""One core's share of a machine's memory bandwidth: an order of magnitude."""
+GUESSED_INTENSITY = 1 / 150
+"""Bytes of memory bandwidth per peak FLOP of an accelerator that a page describes without `memory_bandwidth`: an A100's."""
 CPU_LINK_BANDWIDTH = 5e9
 """Shared memory between processes of one machine, as gloo uses it over loopback: an order of magnitude."""
 
@@ -55,12 +77,13 @@ def device_of(cluster: ClusterSpec) -> Device:
     node = cluster.node
     name = node.accelerator
     link = float(node.links.bandwidth) if node.links else None
+    streams = float(node.memory_bandwidth or 0)
     peak = {str(precision): value * 1e12 for precision, value in (node.peak_tflops or {}).items() if value}
     if name == "cpu":
         memory = node.memory or (node.host_memory or 16 * 2**30) // (node.count or 1)
         return Device(
             name=name, kind="cpu", memory=memory, peak=peak or {"fp32": CPU_CORE_FLOPS},
-            link_bandwidth=link or CPU_LINK_BANDWIDTH,
+            link_bandwidth=link or CPU_LINK_BANDWIDTH, memory_bandwidth=streams or CPU_MEMORY_BANDWIDTH,
         )  # fmt: skip
     known = _TABLE.get(name)
     if known is None and not (node.memory and peak):
@@ -75,11 +98,12 @@ def device_of(cluster: ClusterSpec) -> Device:
         supports = tuple(precision for precision in ("fp32", "bf16") if precision in peak)
         return Device(
             name=name, kind="cuda", memory=node.memory, peak=peak,
-            supports=supports, link_bandwidth=link or 0.0,
+            supports=supports, link_bandwidth=link or 0.0, memory_bandwidth=streams or GUESSED_INTENSITY * max(peak.values()),
         )  # fmt: skip
     return Device(
         name=name, kind="cuda", memory=node.memory or known.memory, peak={**known.peak, **peak},
         supports=known.supports, link_bandwidth=link or known.link_bandwidth,
+        memory_bandwidth=streams or known.memory_bandwidth, sms=known.sms,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from orchestrator.architecture.stack import Architecture
 from orchestrator.errors import PlanError, Problem
 from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.choose import choose_layout, resolve
-from orchestrator.planning.devices import Device
+from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.rules import Case, batch_sizes_gcd, breaks_no_rule, case_of, divisors
 from orchestrator.spec.run import RunSpec
@@ -33,14 +33,14 @@ _VALUES_PER_KEY = (8, 6, 3)
 
 
 def with_nearest(
-    error: PlanError, spec: RunSpec[Any], architecture: Architecture, device: Device, devices: int, per_node: int
+    error: PlanError, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware, devices: int
 ) -> PlanError:
     """The same error, its last problem's fix ending with the nearest legal layout where there is one near."""
     *others, last = error.problems
     within_reach = all(problem.path.startswith(("parallelism", "training.batch")) for problem in error.problems)
     if not within_reach or "it fits " in last.fix:
         return error
-    changes = nearest(spec, architecture, device, devices, per_node)
+    changes = nearest(spec, architecture, hardware, devices)
     if changes is None:
         return error
     fix = f"{last.fix}; nearest legal layout: {as_page(changes)}, or SET=\"{as_overrides(changes)}\""
@@ -48,17 +48,17 @@ def with_nearest(
 
 
 def nearest(
-    spec: RunSpec[Any], architecture: Architecture, device: Device, devices: int, per_node: int
+    spec: RunSpec[Any], architecture: Architecture, hardware: Hardware, devices: int
 ) -> Changes | None:
     """The changes to `parallelism` that make a plan of what was said; None where no few changes do."""
-    if 4 * architecture.parameters > devices * device.memory:
+    if 4 * architecture.parameters > devices * hardware.device.memory:
         return None  # not even the gradients fit on all devices together, however they are cut
     start = resolve(spec, architecture, devices)
-    case = case_of(spec, architecture, start, device, devices, per_node)
+    case = case_of(spec, architecture, start, hardware.device, devices, hardware.per_node)
     domains = {key: _near(key, values, start) for key, values in _domains(case).items()}
     legal = (changes for changes in _ordered(domains) if _breaks_no_rule(_changed(spec, changes), case))
     for changes in itertools.islice(legal, MOST_PLANNED):
-        if _is_planned(_changed(spec, changes), case):
+        if _is_planned(_changed(spec, changes), case, hardware):
             return changes
     return None
 
@@ -85,9 +85,9 @@ def _breaks_no_rule(spec: RunSpec[Any], case: Case) -> bool:
     return breaks_no_rule(replace(case, spec=spec, layout=resolve(spec, case.architecture, case.devices)))
 
 
-def _is_planned(spec: RunSpec[Any], case: Case) -> bool:
+def _is_planned(spec: RunSpec[Any], case: Case, hardware: Hardware) -> bool:
     try:
-        choose_layout(spec, case.architecture, case.device, case.devices, case.per_node)
+        choose_layout(spec, case.architecture, hardware, case.devices)
     except PlanError:
         return False
     return True

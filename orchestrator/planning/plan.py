@@ -9,16 +9,18 @@ from typing import Any
 from orchestrator.architecture.stack import Architecture
 from orchestrator.errors import PlanError
 from orchestrator.planning.batch import BatchPlan, segments_of
-from orchestrator.planning.choose import choose_layout, memory_of_stages
-from orchestrator.planning.devices import Device, device_of
+from orchestrator.planning.choose import choose_layout
+from orchestrator.planning.devices import Device
+from orchestrator.planning.hardware import Hardware, hardware_of
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.memory import Memory
+from orchestrator.planning.memory import Memory, memory_of
 from orchestrator.planning.mesh import coordinates
 from orchestrator.planning.neighbours import with_nearest
 from orchestrator.planning.rank_map import map_as_data
 from orchestrator.planning.schedule import LrSchedule, resolve_schedule
 from orchestrator.planning.stages import Stages, split
-from orchestrator.planning.time import Time, estimate_time
+from orchestrator.planning.time import CONVENTION, Time, time_of
+from orchestrator.planning.work import Work, work_of
 from orchestrator.spec.cluster import ClusterSpec
 from orchestrator.spec.run import RunSpec
 from orchestrator.units import Amount
@@ -32,7 +34,7 @@ class Plan:
     cluster: ClusterSpec
     architecture: Architecture
     layout: Layout
-    device_spec: Device
+    hardware: Hardware
     batch: BatchPlan
     schedule: LrSchedule
     total_steps: int
@@ -40,6 +42,15 @@ class Plan:
     """Bytes on one rank of every pipeline stage."""
     time: Time
     reasons: tuple[str, ...]
+
+    @property
+    def work(self) -> Work:
+        """One step at full batch."""
+        return work_of(self.spec, self.architecture, self.layout)
+
+    @property
+    def device_spec(self) -> Device:
+        return self.hardware.device
 
     @property
     def engine(self) -> str:
@@ -123,7 +134,7 @@ class Plan:
 
     @property
     def flops_per_token(self) -> int:
-        """Training FLOPs per token, PaLM's convention."""
+        """Training FLOPs per token, in the convention of `time.CONVENTION`."""
         return self.architecture.flops_per_token(self.sequence_length)
 
     @property
@@ -160,7 +171,7 @@ class Plan:
             "layout": asdict(self.layout),
             "parameters": self.architecture.parameters,
             "flops_per_token": self.flops_per_token,
-            "flops_convention": "PaLM",
+            "flops_convention": CONVENTION,
             "sequence_length": self.sequence_length,
             "steps": self.total_steps,
             "samples": self.batch.samples_after(self.total_steps),
@@ -176,7 +187,7 @@ class Plan:
                 for chunks, memory in zip(self.stages, self.stage_memory, strict=True)
             ],
             "rank_map": map_as_data(self.layout, self.per_node),
-            "time": asdict(self.time) | {"calibrated": False},
+            "time": asdict(self.time) | {"step_s": self.time.step_s},
             "checkpoint_bytes": self.checkpoint_bytes,
             "reasons": list(self.reasons),
         }
@@ -191,13 +202,12 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
     if cluster.node.accelerator == "local" or cluster.node.count is None:
         raise AssertionError("a `local` cluster page must be grounded before it is planned on")
     architecture: Architecture = spec.model.architecture()
-    device = device_of(cluster)
+    hardware = hardware_of(cluster)
     devices = world_size or cluster.nodes * cluster.node.count
-    per_node = cluster.node.count
     try:
-        layout, reasons = choose_layout(spec, architecture, device, devices, per_node)
+        layout, reasons = choose_layout(spec, architecture, hardware, devices)
     except PlanError as error:
-        raise with_nearest(error, spec, architecture, device, devices, per_node) from None
+        raise with_nearest(error, spec, architecture, hardware, devices) from None
     if world_size is not None and layout.world_size != world_size:
         replica = layout.world_size // layout.data
         quantum = f"; legal gangs are multiples of {replica}" if replica > 1 else ""
@@ -206,22 +216,20 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
         segments=segments_of(spec.training.batch), sequence_length=spec.data.sequence_length, data=layout.data,
         micro_batch=layout.micro_batch,
     )  # fmt: skip
-    if layout.world_size > cluster.node.count and cluster.network is None and device.kind != "cpu":
+    if layout.world_size > cluster.node.count and cluster.network is None and hardware.device.kind != "cpu":
         reasons = (*reasons, "the cluster page says no `network`: times take nodes to be joined as devices inside one")
     cores = cluster.node.cores
-    if device.kind == "cpu" and cores and layout.world_size > cores * cluster.nodes:
+    if hardware.device.kind == "cpu" and cores and layout.world_size > cores * cluster.nodes:
         reasons = (*reasons, f"{layout.world_size} workers share {cores * cluster.nodes} cores")
     training = spec.training
     length = Amount(training.steps, "steps") if training.steps else Amount(training.tokens or 0, "tokens")
     total_steps = batch.steps_for(length)
-    time = estimate_time(
-        architecture, layout, sequence_length=spec.data.sequence_length, sequences=batch.segments[-1].sequences,
-        total_tokens=batch.tokens_after(total_steps), precision=training.precision, device=device, cluster=cluster,
-    )  # fmt: skip
+    work = work_of(spec, architecture, layout)
     return Plan(
-        spec=spec, cluster=cluster, architecture=architecture, layout=layout, device_spec=device, batch=batch,
+        spec=spec, cluster=cluster, architecture=architecture, layout=layout, hardware=hardware, batch=batch,
         schedule=resolve_schedule(training.schedule, training.optimizer.lr, batch, total_steps),
-        total_steps=total_steps, stage_memory=memory_of_stages(layout, spec, architecture, device), time=time, reasons=reasons,
+        total_steps=total_steps, stage_memory=memory_of(work, hardware), reasons=reasons,
+        time=time_of(work, hardware, total_tokens=batch.tokens_after(total_steps), price=cluster.price_per_device_hour),
     )  # fmt: skip
 
 
@@ -231,5 +239,5 @@ def largest_gang(spec: RunSpec[Any], cluster: ClusterSpec, at_most: int) -> int:
     Raises PlanError when not even that is legal, as where `data` was said.
     """
     assert cluster.node.count is not None, "a `local` cluster page must be grounded before it is planned on"
-    layout, _ = choose_layout(spec, spec.model.architecture(), device_of(cluster), at_most, cluster.node.count)
+    layout, _ = choose_layout(spec, spec.model.architecture(), hardware_of(cluster), at_most)
     return layout.world_size

@@ -9,7 +9,7 @@ from orchestrator.planning.batch import Segment
 from orchestrator.planning.memory import Memory
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.rank_map import map_lines
-from orchestrator.planning.time import ASSUMED_EFFICIENCY
+from orchestrator.planning.time import CONVENTION
 from orchestrator.units import format_bytes, format_count, format_duration
 
 _BAR = 40
@@ -26,7 +26,6 @@ def render(plan: Plan, title: str) -> str:
     )
     accelerator = f"{plan.world_size} x {plan.device_spec.name}" + (f" on {plan.nodes} nodes" if plan.nodes > 1 else "")
     cost = "" if time.cost is None else f", cost {time.cost:,.2f}"
-    bubble = f" + bubble {format_duration(time.bubble_s)}" if layout.pipeline > 1 else ""
     rows = [
         ("model", f"{plan.architecture.parameters:,} parameters, {len(plan.architecture.blocks)} layers"),
         ("layout", f"{layout.engine}, ZeRO {layout.zero}, data {layout.data}, tensor {layout.tensor}, pipeline {layout.pipeline}"),
@@ -37,10 +36,8 @@ def render(plan: Plan, title: str) -> str:
         ("run", f"{plan.total_steps:,} steps, {format_count(tokens)} tokens"),
         ("memory", f"{format_bytes(plan.memory.total)} of {format_bytes(plan.device_spec.memory)} per rank (estimate)"),
         *(("", line) for line in _memory_lines(plan)),
-        ("step", f"{format_duration(time.step_s)} = compute {format_duration(time.compute_s)}{bubble} + communication"
-                 f" {format_duration(time.communication_s)}; {format_count(time.tokens_per_s)} tokens/s, MFU {time.mfu:.0%} (PaLM)"),
+        ("step", f"{format_duration(time.step_s)}; {format_count(time.tokens_per_s)} tokens/s, MFU {time.mfu:.0%} ({CONVENTION})"),
         ("total", f"{format_duration(time.total_s)}, {time.total_s * plan.world_size / 3600:,.1f} device-hours{cost}"),
-        ("", f"times assume {ASSUMED_EFFICIENCY:.0%} of peak and no overlap; not calibrated on this cluster"),
         ("checkpoint", f"{format_bytes(plan.checkpoint_bytes)} every {plan.spec.checkpoint.every}"),
         *_map(plan),
         *(("why" if position == 0 else "", reason) for position, reason in enumerate(plan.reasons)),

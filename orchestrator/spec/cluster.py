@@ -11,10 +11,13 @@ from orchestrator.spec.run import Degree
 
 
 class Links(Section):
-    """What joins the devices of one node: bytes per second, one direction, per device."""
+    """What joins the devices of one node: bytes per second, one direction, per device; and latency in microseconds."""
 
     bandwidth: Annotated[Bytes, Field(gt=0)]
     name: str = "nvlink"
+    latency_us: float | None = Field(default=None, gt=0)
+    devices: int | None = Field(default=None, gt=1)
+    """Devices that these links join, where they reach beyond one node (NVL72: 72); a node's own otherwise."""
 
 
 class Node(Section):
@@ -28,7 +31,9 @@ class Node(Section):
     memory: Annotated[Bytes, Field(gt=0)] | None = None
     """Memory of one device; known for the accelerators that ship, shared host memory for `cpu`."""
     host_memory: Annotated[Bytes, Field(gt=0)] | None = None
-    peak_tflops: dict[Literal["fp32", "bf16"], Annotated[float, Field(gt=0)]] | None = None
+    memory_bandwidth: Annotated[Bytes, Field(gt=0)] | None = None
+    """Bytes per second of one device's memory; known for the accelerators that ship."""
+    peak_tflops: dict[Literal["fp32", "fp16", "bf16", "fp8"], Annotated[float, Field(gt=0)]] | None = None
     """Peak dense TFLOP/s of one device; known for the accelerators that ship."""
     links: Links | None = None
 
@@ -38,6 +43,45 @@ class Network(Section):
 
     bandwidth: Annotated[Bytes, Field(gt=0)]
     latency_us: float = Field(default=5.0, gt=0)
+
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class Calibration(Section):
+    """What measurements say of this cluster, each number in place of the planner's default (`make calibrate` writes it).
+
+    A number left out keeps its default; planning/calibration.py says what each means and where its default comes from.
+    """
+
+    matmul_efficiency: Fraction | None = None
+    """Fraction of peak that large matrix products reach."""
+    attention_efficiency: Fraction | None = None
+    """Fraction of peak that fused attention's forward pass reaches."""
+    memory_efficiency: Fraction | None = None
+    """Fraction of the memory's bandwidth that memory-bound operations reach."""
+    launch_overhead_us: float | None = Field(default=None, ge=0)
+    """Microseconds that the host needs to start one operation on the device."""
+    link_efficiency: Fraction | None = None
+    """Fraction of the links' bandwidth that collectives inside a node reach."""
+    link_latency_us: float | None = Field(default=None, ge=0)
+    """Microseconds that a collective inside a node takes beyond its bytes, per rank it passes."""
+    network_efficiency: Fraction | None = None
+    """Fraction of the network's bandwidth that collectives between nodes reach."""
+    network_latency_us: float | None = Field(default=None, ge=0)
+    """Microseconds that a collective between nodes takes beyond its bytes, per node it passes."""
+    overlap: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Fraction of the communication that can run behind computing that does."""
+    step_overhead_s: float | None = Field(default=None, ge=0)
+    """Seconds of every step that no layout changes: data, logging, the optimizer's own launches."""
+    framework_bytes: Annotated[Bytes, Field(ge=0)] | None = None
+    """Bytes of a rank before it holds a model: interpreter and libraries on CPU; context and communication buffers on CUDA."""
+    fragmentation: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """What the allocator holds beyond what is allocated, as a fraction of the allocated."""
+    error: dict[Literal["time", "memory"], Annotated[float, Field(ge=0)]] | None = None
+    """Mean absolute relative error that these numbers showed on measurements they were not fitted to."""
+    source: str | None = None
+    """What was measured: device, date and software, or the published rows."""
 
 
 class Ray(Section):
@@ -98,6 +142,7 @@ class ClusterSpec(Section):
     node: Node = Node()
     network: Network | None = None
     price_per_device_hour: float | None = Field(default=None, ge=0)
+    calibration: Calibration = Calibration()
     ray: Ray = Ray()
     reliability: Reliability = Reliability()
     storage: Storage = Storage()

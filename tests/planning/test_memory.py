@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from orchestrator.architecture.families.llama import Llama
-from orchestrator.planning.memory import Memory, estimate_memory
+from orchestrator.planning.memory import Memory
+from orchestrator.planning.memory.whole import estimate_memory
 
 MODEL = Llama(family="llama", layers=32, hidden_size=4096, heads=32, ffn_size=11008, vocab_size=32_000).architecture()
 PSI = MODEL.parameters

@@ -14,7 +14,7 @@ from orchestrator.architecture.stack import Architecture
 from orchestrator.planning import Plan, make_plan
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory
-from orchestrator.planning.stage_memory import estimate_stages, in_flight, padded_rows
+from orchestrator.planning.memory.split import estimate_stages, in_flight, padded_rows
 from orchestrator.spec import load_cluster, load_run
 from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, NEOX, SMALL, Made, gpus, page
 
@@ -31,7 +31,7 @@ def model(sizes: dict[str, Any]) -> Architecture:
 def stages(sizes: dict[str, Any], **changes: Any) -> tuple[Memory, ...]:
     layout = replace(PLAIN, **{"expert_tensor": changes.get("tensor", 1), **changes})
     return estimate_stages(
-        model(sizes), layout, device="cuda", precision="bf16", optimizer="adamw", sequence_length=2048, micro_batches=32
+        model(sizes), layout, framework=1500 * 2**20, precision="bf16", optimizer="adamw", sequence_length=2048, micro_batches=32
     )
 
 

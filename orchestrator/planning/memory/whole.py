@@ -10,37 +10,16 @@ pipeline or expert parallelism is in stage_memory.py.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
 from orchestrator.architecture.stack import Architecture
-from orchestrator.planning.activations import cut_elements, whole_elements
+from orchestrator.planning.memory.activations import cut_elements, whole_elements
+from orchestrator.planning.memory.parts import Memory
 
-FRAMEWORK_BYTES = {"cpu": 600 * 2**20, "cuda": 1500 * 2**20}
-"""Interpreter and libraries; on CUDA the context and NCCL's buffers."""
 BUCKET_ELEMENTS = 50_000_000
 """DeepSpeed's reduce bucket as this project configures it, at most."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Memory:
-    """Bytes on one rank at the peak of a step; `host` is what offload moved to host memory."""
-
-    weights: int
-    gradients: int
-    optimizer: int
-    activations: int
-    logits: int
-    buffers: int
-    framework: int
-    host: int
-
-    @property
-    def total(self) -> int:
-        return sum(int(part) for part in asdict(self).values()) - self.host
-
-
 def estimate_memory(
-    architecture: Architecture, *, engine: str, device: str, precision: str, optimizer: str, zero: int, offload: str,
+    architecture: Architecture, *, engine: str, framework: int, precision: str, optimizer: str, zero: int, offload: str,
     data: int, micro_batch: int, sequence_length: int, recompute: str,
 ) -> Memory:  # fmt: skip
     """Peak bytes on one rank of a data-parallel layout. The logits are kept in fp32, with their gradient and a copy."""
@@ -66,7 +45,7 @@ def estimate_memory(
         activations=activations + edges,
         logits=tokens * architecture.head.vocab * (2 * 4 + width),
         buffers=min(count, BUCKET_ELEMENTS) * 4 if data > 1 else 0,
-        framework=FRAMEWORK_BYTES[device],
+        framework=framework,
         host=host,
     )
 

@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from orchestrator.architecture.parts import MixtureOfExperts
 from orchestrator.architecture.stack import Architecture, Block
-from orchestrator.planning.activations import cut_elements, whole_elements
 from orchestrator.planning.features import distinct
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.memory import FRAMEWORK_BYTES, Memory
+from orchestrator.planning.memory.activations import cut_elements, whole_elements
+from orchestrator.planning.memory.parts import Memory
 from orchestrator.planning.stages import Chunk, split
 
 
@@ -33,13 +33,13 @@ def padded_rows(vocab: int, tensor: int) -> int:
 
 
 def estimate_stages(
-    architecture: Architecture, layout: Layout, *, device: str, precision: str, optimizer: str, sequence_length: int,
+    architecture: Architecture, layout: Layout, *, framework: int, precision: str, optimizer: str, sequence_length: int,
     micro_batches: int,
 ) -> tuple[Memory, ...]:  # fmt: skip
     """Peak bytes on one rank of every pipeline stage. `micro_batches`: per step and data-parallel replica."""
     return tuple(
         _stage(
-            architecture, layout, chunks, in_flight(layout, stage, micro_batches), device=device, precision=precision,
+            architecture, layout, chunks, in_flight(layout, stage, micro_batches), framework=framework, precision=precision,
             moments=8 if optimizer == "adamw" else 1, tokens=layout.micro_batch * sequence_length // layout.context,
         )
         for stage, chunks in enumerate(split(architecture, layout))
@@ -89,7 +89,7 @@ def _block_on_rank(block: Block, layout: Layout) -> tuple[int, int]:
 
 
 def _stage(
-    architecture: Architecture, layout: Layout, chunks: tuple[Chunk, ...], flying: int, *, device: str, precision: str,
+    architecture: Architecture, layout: Layout, chunks: tuple[Chunk, ...], flying: int, *, framework: int, precision: str,
     moments: int, tokens: int,
 ) -> Memory:  # fmt: skip
     width = 2 if precision == "bf16" else 4
@@ -117,6 +117,6 @@ def _stage(
         logits=tokens * rows * (2 * 4 + width) if chunks[-1].head else 0,
         # What arrives from the neighbouring stages, and the whole sequence where a tensor group shares it out.
         buffers=(2 * stream if layout.pipeline > 1 else 0) + (stream * shared if shared > 1 else 0),
-        framework=FRAMEWORK_BYTES[device],
+        framework=framework,
         host=0,
     )

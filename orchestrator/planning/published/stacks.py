@@ -1,0 +1,25 @@
+"""Who trained a published row: the traits of the software it ran on."""
+
+from __future__ import annotations
+
+import re
+
+from orchestrator.planning.software import Software
+
+_STACKS = (
+    (r"Korthikanti|SC21|Megatron-LM README|vTrain", Software(attention="scores", gradient_bytes=4)),
+    (r"BLOOM|bigscience|NeoX|DeepSpeed on Azure|OPT", Software(attention="scores", gradient_bytes=2)),
+    (r"MosaicML", Software(gradient_bytes=2, overlaps_gradients=True, overlaps_gathers=True)),
+    (r"torchtitan|Kempner|FSDP|Playbook|SmolLM", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True)),
+    (r"llm\.c|modded|nanochat", Software(overlaps_gradients=True, compiled=True)),
+    (r"MegaScale", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True)),
+    (
+        r"Bridge|NeMo|Megatron-Core|ModelZoo|Llama 3 Herd|DeepSeek",
+        Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, compiled=True),
+    ),
+)  # fmt: skip
+
+
+def software_of(paper: str) -> Software:
+    """The stack of a paper; one of today where it is unknown."""
+    return next((stack for pattern, stack in _STACKS if re.search(pattern, paper)), _STACKS[-1][1])

@@ -1,0 +1,43 @@
+"""What a training stack does that costs or saves time and memory: traits of software, not names of it.
+
+A published run of 2021 kept attention's scores in memory and one of 2024 does not; the same layout on the same
+devices then differs by a third. The engines of this project have one each, and so has every published row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Software:
+    """Traits of one training stack.
+
+    attention: `fused`, no matrix of scores is kept or written (FlashAttention); `scores`, it is (Megatron-LM before it).
+    causal_skips: whether fused attention skips the masked half.
+    gradient_bytes: bytes per parameter of the gradient buffer that is reduced; None: that of the weights.
+    overlaps_gradients, overlaps_gathers, overlaps_tensor: which communication may run behind computing.
+    compiled: elementwise operations are fused by a compiler.
+    graphs: the host launches whole graphs, so that its overhead does not count.
+    """
+
+    attention: Literal["fused", "scores"] = "fused"
+    causal_skips: bool = True
+    gradient_bytes: int | None = None
+    overlaps_gradients: bool = False
+    overlaps_gathers: bool = False
+    overlaps_tensor: bool = False
+    compiled: bool = False
+    graphs: bool = False
+
+
+ENGINES: MappingProxyType[str, Software] = MappingProxyType(
+    {
+        "reference": Software(gradient_bytes=4),
+        "deepspeed": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True),
+        "megatron": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True),
+    }
+)
+"""The stacks of this project's engines."""
