@@ -1,0 +1,19 @@
+"""What is measured of a text: every rule needs the words, and every filter used to find them again.
+
+A chain of published filters splits one document into words some ten times and builds its n-grams in Python
+objects. Here a text has one `TextView`: code points, words, their hashes and lines are each found once, when
+first asked for, as arrays, and every measure of every filter reads them.
+
+    characters.py   classes of code points, as tables of 0x110000 entries
+    hashing.py      hashes of words and n-grams, by prefix sums; runs of equal hashes
+    words.py        where words stand, in scripts with spaces and without
+    view.py         one text and all that was found of it so far
+    repetition.py   n-grams that come again: the measures of ROOTS and Gopher
+    shares.py       shares of special characters, of stop words, of flagged words
+    lines.py        lines and paragraphs: copies, bullets, ellipses, ends of sentences
+    thresholds.py   the published limits of ROOTS for each language
+    wordlists.py    lists of words, as hashes
+    languages.py    which language a text is in
+
+Two different words, or n-grams, share a 64-bit hash about once in 10^19 pairs; everything else is exact.
+"""

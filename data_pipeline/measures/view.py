@@ -1,0 +1,91 @@
+"""One text and everything that was found of it so far.
+
+Filters in a row look at the same text; whichever asks first pays for the words, the others find them here.
+Nothing is computed that no measure asks for.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from data_pipeline.measures import words as split
+from data_pipeline.measures.characters import code_points, table
+from data_pipeline.measures.hashing import mixed, span_hashes
+
+
+class TextView:
+    """`text`, its characters [C] and its words [W]."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """uint32 [C]"""
+        return code_points(self.text)
+
+    @cached_property
+    def classes(self) -> np.ndarray:
+        """uint16 [C]: the bits of `characters.table()`"""
+        return table()[self.codes]
+
+    @cached_property
+    def lowered(self) -> TextView:
+        """The text in small letters; words are compared in it."""
+        small = self.text.lower()
+        return self if small == self.text else TextView(small)
+
+    @cached_property
+    def spaced(self) -> Words:
+        return Words(self.codes, split.spaced_words(self.classes))
+
+    @cached_property
+    def characters(self) -> Words:
+        return Words(self.codes, split.character_words(self.classes))
+
+    @cached_property
+    def tokens(self) -> Words:
+        return Words(self.codes, split.tokens(self.codes, self.classes))
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Between line feeds."""
+        return self.text.split("\n")
+
+    def words(self, without_spaces: bool) -> Words:
+        """The small-letter words of ROOTS' measures."""
+        return self.lowered.characters if without_spaces else self.lowered.spaced
+
+
+class Words:
+    """Words of a text: where they stand, and one hash each."""
+
+    def __init__(self, codes: np.ndarray, spans: split.Spans) -> None:
+        self._codes = codes
+        self.spans = spans
+        self.lengths = spans.lengths
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    @cached_property
+    def hashes(self) -> np.ndarray:
+        """uint64 [W]: those of `hashing.hash_of`, so that lists of words can be looked up"""
+        return span_hashes(self._codes, self.spans.starts, self.spans.ends)
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """uint64 [W]: the hashes spread over all bits, for n-grams"""
+        return mixed(self.hashes)
+
+
+_LAST: list[TextView] = [TextView("")]
+
+
+def view_of(text: str) -> TextView:
+    """The view of this text; the newest one is kept for the next filter that asks."""
+    if _LAST[0].text is not text:
+        _LAST[0] = TextView(text)
+    return _LAST[0]
