@@ -1,4 +1,4 @@
-"""The stages of preparation, over one stream of documents: reject, drop copies, encode, hold out, write.
+"""The stages of preparation, over one stream of documents: reject, clean, drop copies, encode, hold out, write.
 
 Every document that goes in comes out somewhere: in a shard, or in the report under the reason why not.
 
@@ -12,6 +12,7 @@ import hashlib
 import heapq
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,11 +21,13 @@ from typing import Any
 
 import numpy as np
 
+from data_pipeline.clean import StepTally, clean, summary
 from data_pipeline.held_out import hold_out, rank_of
 from data_pipeline.mixture import Mixture
 from data_pipeline.prepared import FORMAT, PreparedSource, fingerprint_of, sha256_of
 from data_pipeline.shards import ShardWriter, token_dtype
 from data_pipeline.sources import Document, Rejected, Source
+from data_pipeline.spool import Spool
 from data_pipeline.tokenize import Encoder, load_encoder, train_byte_bpe
 from orchestrator.errors import DataError
 from orchestrator.units import format_bytes, format_count
@@ -60,7 +63,7 @@ class _Tally:
 
 def build(mixture: Mixture, folder: Path, progress: Progress) -> str:
     """Writes the whole prepared folder, `prepared.json` last; returns the fingerprint."""
-    reader = _Reader()
+    reader = _Reader(mixture, folder)
     encoder = _make_encoder(mixture, reader, progress)
     write_file(folder / "tokenizer.json", encoder.to_json())
     stages = _Stages(mixture=mixture, reader=reader, encoder=encoder, folder=folder, progress=progress)
@@ -73,6 +76,7 @@ def build(mixture: Mixture, folder: Path, progress: Progress) -> str:
             f"mixture {mixture.name!r} has one document in each source, so none can be held out for "
             "validation; add a document, or cut a text into several with `separator`"
         )
+    reader.close()
     files = {
         path.relative_to(folder).as_posix(): (path.stat().st_size, sha256_of(path))
         for path in [folder / "tokenizer.json", *sorted(folder.glob("shards/*/*"))]
@@ -103,16 +107,34 @@ def write_file(path: Path, text: str) -> None:
 
 
 class _Reader:
-    """Documents of a small mixture are kept from the first reading (tokenizer) for the second (shards)."""
+    """The documents of a source after its steps, for the tokenizer and then for the shards.
 
-    def __init__(self) -> None:
+    Those of a small mixture are kept from the first reading for the second; where there are steps, the others wait in a
+    file, so that no step is done twice.
+    """
+
+    def __init__(self, mixture: Mixture, folder: Path) -> None:
+        self._mixture = mixture
+        self._scratch = folder / "scratch"
         self._kept: dict[str, list[Document | Rejected]] = {}
         self._room = _KEPT
+        self._spooled: dict[str, tuple[list[Rejected], Spool]] = {}
+        self.tallies: dict[str, list[StepTally]] = {}
 
     def documents(self, source: Source) -> Iterator[Document | Rejected]:
         if source.name in self._kept:
             yield from self._kept.pop(source.name)
-            return
+        elif source.name in self._spooled:
+            rejected, spool = self._spooled.pop(source.name)
+            yield from rejected
+            yield from spool.documents()
+            spool.close()
+        elif self._mixture.steps_of(source):
+            yield from self._cleaned(source)
+        else:
+            yield from self._read(source)
+
+    def _read(self, source: Source) -> Iterator[Document | Rejected]:
         records: list[Document | Rejected] = []
         for record in source.documents():
             self._room -= len(record.text) if isinstance(record, Document) else 0
@@ -121,6 +143,26 @@ class _Reader:
             yield record
         if self._room > 0:
             self._kept[source.name] = records
+
+    def _cleaned(self, source: Source) -> Iterator[Document | Rejected]:
+        self._scratch.mkdir(exist_ok=True)
+        tallies = self.tallies[source.name] = []
+        steps = self._mixture.steps_of(source)
+        records = clean(source.documents(), steps, source.language, self._scratch, tallies)
+        if self._mixture.tokenizer.file is not None:  # read once
+            yield from records
+            return
+        rejected, spool = [], Spool(self._scratch)
+        for record in records:
+            if isinstance(record, Rejected):
+                rejected.append(record)
+            else:
+                spool.add(record)
+            yield record
+        self._spooled[source.name] = rejected, spool
+
+    def close(self) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)  # there is none without steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,18 +229,22 @@ def _write_source(source: Source, stages: _Stages) -> tuple[PreparedSource, dict
     finally:
         train.close()
         held.close()
-    _check(source, tally, train, held)
+    _check(source, tally, train, held, stages.reader.tallies.get(source.name, []))
     stages.progress(
         f"{source.name}: {train.documents + held.documents:,} documents, {format_bytes(tally.text_bytes)}, "
         f"{format_count(train.tokens)} training tokens, {format_count(held.tokens)} held out"
     )
     if tally.rejected:
         stages.progress(f"{source.name}: {tally.rejected:,} records rejected{tally.first}")
+    tallies = stages.reader.tallies.get(source.name, [])
+    for line in summary(tallies):
+        stages.progress(f"{source.name}: {line}")
     facts = {
         **vars(tally),
         "train": {"documents": train.documents, "tokens": train.tokens},
         "validation": {"documents": held.documents, "tokens": held.tokens},
         "bytes_per_token": round(tally.text_bytes / (train.tokens + held.tokens), 3),
+        **({"steps": [step.facts() for step in tallies]} if tallies else {}),
     }
     prepared = PreparedSource(
         name=source.name,
@@ -210,13 +256,17 @@ def _write_source(source: Source, stages: _Stages) -> tuple[PreparedSource, dict
     return prepared, facts
 
 
-def _check(source: Source, tally: _Tally, train: _SplitWriter, held: _SplitWriter) -> None:
+def _check(
+    source: Source, tally: _Tally, train: _SplitWriter, held: _SplitWriter, steps: list[StepTally]
+) -> None:
     if train.documents:
         return
     if held.documents:
         found = f"source {source.name!r}: all {held.documents} documents are held out"
         raise DataError(f"{found}; lower validation.fraction, or add documents")
     why = f"{tally.exact_copies:,} exact copies, {tally.rejected:,} records rejected{tally.first}"
+    lost = [f"{number:,} by {step.step} ({reason})" for step in steps for reason, number in step.dropped.items()]
+    why += f"; documents dropped: {', '.join(lost)}" if lost else ""
     raise DataError(f"source {source.name!r} gives no document ({why})")
 
 

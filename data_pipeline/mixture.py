@@ -2,13 +2,14 @@
 
     sources:
       - {name: books, kind: files, paths: books/*.jsonl.zst, weight: 0.7}
-      - {name: code, kind: python_installation, parts: [library], limit: 8MB, weight: 0.3}
+      - {name: code, kind: python_installation, parts: [library], limit: 8MB, weight: 0.3, steps: [dedup_document]}
+    steps: [uniform_whitespace, {filter_small_docs_bytes: {bytes: 300}}]     # of every source, after its own
     tokenizer: {train: byte_bpe, vocab_size: 4096, sample: 16MB}     # or {file: tokenizer.json}
     validation: {fraction: 0.02}
     seed: 0
 
 A mixture that ships is named by its file in `mixtures/`; any other by its path. Keys of a source
-beyond name, kind and weight belong to its kind, and are checked by the kind's own section.
+beyond name, kind, weight, language and steps belong to its kind, and are checked by the kind's own section.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from data_pipeline.sources import SOURCES, Source
+from data_pipeline.steps import STEPS, Step
 from orchestrator.errors import CommandError
 from orchestrator.pages import Bytes, Count, Section, read_page
-from orchestrator.registry import unknown
+from orchestrator.registry import Registry, nearest, unknown
 
 SHIPPED = Path(__file__).with_name("mixtures")
 
@@ -61,6 +63,7 @@ class ValidationSection(Section):
 
 class MixturePage(Section):
     sources: tuple[Source, ...] = Field(min_length=1)
+    steps: tuple[Step, ...] = ()
     tokenizer: TokenizerSection
     validation: ValidationSection = ValidationSection()
     seed: int = Field(default=0, ge=0, lt=2**63, description="decides which documents are held out")
@@ -73,6 +76,15 @@ class MixturePage(Section):
                 raise ValueError(f"two sources are called {name!r}; fix: give each its own name")
         return self
 
+    @model_validator(mode="after")
+    def _steps_suit_their_sources(self) -> Self:
+        for source in self.sources:
+            for step in (*source.steps, *self.steps):
+                if problem := step.problem(source.language):
+                    told = f"step {step.step} of source {source.name!r} {problem}"
+                    raise ValueError(f"{told}; fix: write `language: en` at the source, or at the step")
+        return self
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
@@ -83,6 +95,11 @@ class Mixture:
     tokenizer: TokenizerSection
     validation: ValidationSection
     seed: int
+    steps: tuple[Step, ...] = ()
+
+    def steps_of(self, source: Source) -> tuple[Step, ...]:
+        """What is done to the documents of a source, in order: its own steps, then the page's."""
+        return (*source.steps, *self.steps)
 
     @property
     def weights(self) -> tuple[float, ...]:
@@ -114,17 +131,42 @@ def load_mixture(name_or_path: str | Path) -> Mixture:
         tokenizer = tokenizer.model_copy(update={"file": str(folder / tokenizer.file)})
     return Mixture(
         name=path.stem,
-        sources=tuple(source.anchored(folder) for source in page.sources),
+        sources=tuple(_anchored(source, folder) for source in page.sources),
         tokenizer=tokenizer,
         validation=page.validation,
         seed=page.seed,
+        steps=tuple(step.anchored(folder) for step in page.steps),
     )
+
+
+def _anchored(source: Source, folder: Path) -> Source:
+    steps = tuple(step.anchored(folder) for step in source.steps)
+    return source.anchored(folder).model_copy(update={"steps": steps})
 
 
 @cache
 def page_model() -> type[MixturePage]:
-    """MixturePage with its sources told apart by `kind`: the union of all registered kinds."""
-    kinds: list[Any] = [SOURCES.get(name) for name in SOURCES.names()]
-    tagged: Any = Annotated[reduce(operator.or_, kinds), Field(discriminator="kind")]
+    """MixturePage with its sources told apart by `kind`, and its steps by their names: unions of all registered."""
+    steps: Any = (tuple[Annotated[_one_of(STEPS, "step"), BeforeValidator(_named)], ...], ())
+    kinds = [SOURCES.get(name) for name in SOURCES.names()]
+    with_steps = [create_model(kind.__name__, __base__=kind, __module__=kind.__module__, steps=steps) for kind in kinds]
+    tagged: Any = Annotated[reduce(operator.or_, with_steps), Field(discriminator="kind")]
     sources: Any = (tuple[tagged, ...], Field(min_length=1))
-    return create_model("MixturePage", __base__=MixturePage, sources=sources)
+    return create_model("MixturePage", __base__=MixturePage, sources=sources, steps=steps)
+
+
+def _one_of(registry: Registry[type[Step]], tag: str) -> Any:
+    members: list[Any] = [registry.get(name) for name in registry.names()]
+    return Annotated[reduce(operator.or_, members), Field(discriminator=tag)]
+
+
+def _named(said: Any) -> Any:
+    """`name` or `name: {...}` as a section that says its own name."""
+    name, options = next(iter(said.items())) if isinstance(said, dict) and len(said) == 1 else (said, {})
+    if not isinstance(name, str) or (options is not None and not isinstance(options, dict)):
+        raise ValueError("expected the name of a step, or one name with a section; fix: write `- quality: {language: en}`")
+    if name not in STEPS.names():
+        guess = nearest(name, STEPS.names())
+        fix = f"write `{guess}`" if guess else "choose one of these"
+        raise ValueError(f"unknown step {name!r} (there are: {', '.join(STEPS.names())}); fix: {fix}")
+    return {**(options or {}), "step": name}

@@ -105,12 +105,15 @@ def request_key(mixture: Mixture) -> str:
     facts = {
         "format": FORMAT,
         "tokenizers": metadata.version("tokenizers"),
-        "sources": [[source.model_dump(mode="json"), source.signature()] for source in mixture.sources],
+        "sources": [[source.facts(), source.signature()] for source in mixture.sources],
         "tokenizer": tokenizer.model_dump(mode="json"),
         "tokenizer_file": sha256_of(Path(tokenizer.file)) if tokenizer.file else None,
         "validation": mixture.validation.model_dump(mode="json"),
         "seed": mixture.seed,
     }
+    steps = [[step.signature() for step in mixture.steps_of(source)] for source in mixture.sources]
+    if any(steps):
+        facts["steps"] = steps
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

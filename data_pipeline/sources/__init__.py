@@ -10,35 +10,21 @@ whoever reads the stream has to count it: a bad line in a user's file never sile
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
+from data_pipeline.documents import Document, Rejected
+from data_pipeline.steps import Step
 from orchestrator.pages import Section
 from orchestrator.registry import Registry
 
+__all__ = ["SOURCES", "Document", "Rejected", "Source"]
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Document:
-    """One text. `id` is unique within its source and holds no path of this machine."""
-
-    id: str
-    text: str
-    source: str
-    meta: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rejected:
-    """A record that is not a document: where it stands (file and line) and why it was left out."""
-
-    where: str
-    reason: str
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 
 
 class Source(Section):
@@ -47,10 +33,16 @@ class Source(Section):
     name: Name
     kind: str
     weight: float = Field(gt=0, description="share of the training tokens, relative to the other sources")
+    language: Language | None = Field(default=None, description="what its texts are written in: en, fr, zhs, ...")
+    steps: tuple[Step, ...] = Field(default=(), description="what is done to its documents, before the page's steps")
 
     def anchored(self, folder: Path) -> Source:
         """This source with its relative paths taken from `folder`, that of the mixture page."""
         return self
+
+    def facts(self) -> dict[str, Any]:
+        """What the page says of where documents come from; steps are signed apart."""
+        return self.model_dump(mode="json", exclude={"steps"} | ({"language"} if self.language is None else set()))
 
     @abstractmethod
     def documents(self) -> Iterator[Document | Rejected]:

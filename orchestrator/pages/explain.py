@@ -135,7 +135,8 @@ def _sections_at(model: type[Section], path: Path_, page: Page) -> tuple[type[Se
         value = value.get(step) if isinstance(value, dict) else value[step]
         if isinstance(step, str):
             fields = [candidate.model_fields[step] for candidate in candidates if step in candidate.model_fields]
-            candidates = tuple(found for field in fields for found in section_types(field.annotation))
+            named = tuple(candidate for candidate in candidates if _is_called(candidate, step))
+            candidates = tuple(found for field in fields for found in section_types(field.annotation)) or named
     return tuple(candidate for candidate in candidates if _tags_fit(candidate, value)) or candidates
 
 
@@ -155,6 +156,11 @@ def _tags_fit(candidate: type[Section], value: Any) -> bool:
         if get_origin(field.annotation) is Literal
     }
     return isinstance(value, dict) and any(value.get(name) in allowed for name, allowed in literals.items())
+
+
+def _is_called(candidate: type[Section], name: str) -> bool:
+    """Whether a section said as `name: {...}` is of this class: its tag can only have this value."""
+    return any(get_args(field.annotation) == (name,) for field in candidate.model_fields.values())
 
 
 def _problem(page: Page, path: Path_, message: str, fix: str = "", *, key: bool = False) -> Problem:

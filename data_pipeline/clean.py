@@ -1,0 +1,126 @@
+"""Steps applied to the documents of a source, and a count of everything they did.
+
+After cleaning, what matters is what was lost and why. Every document that goes into a step comes out of it, or stands
+in its tally under a reason; a few of each are kept with the begin of their text, for a human to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from data_pipeline.documents import Document, Rejected
+from data_pipeline.spool import Spool
+from data_pipeline.steps import Apply, Drop, Reporting, SourceWide, Step
+
+_EXAMPLES = 5  # of each reason, and of changed documents
+_SHOWN = 160  # characters of an example's text
+
+Record = Document | Rejected
+
+
+@dataclass
+class StepTally:
+    """What one step did to one source."""
+
+    step: str
+    read: int = 0
+    kept: int = 0
+    changed: int = 0
+    characters_read: int = 0
+    characters_kept: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    measures: dict[str, Any] = field(default_factory=dict)
+
+    def count(self, document: Document, outcome: str | Drop) -> Document | None:
+        """The document to go on with, or None."""
+        self.read += 1
+        self.characters_read += len(document.text)
+        if isinstance(outcome, Drop):
+            self.dropped[outcome.reason] = self.dropped.get(outcome.reason, 0) + 1
+            self._show(outcome.reason, document, {"measured": outcome.measured, "text": document.text[:_SHOWN]})
+            return None
+        self.kept += 1
+        self.characters_kept += len(outcome)
+        if outcome is document.text or outcome == document.text:
+            return document
+        self.changed += 1
+        self._show("changed", document, _first_difference(document.text, outcome))
+        return replace(document, text=outcome)
+
+    def _show(self, kind: str, document: Document, facts: dict[str, str]) -> None:
+        shown = self.examples.setdefault(kind, [])
+        if len(shown) < _EXAMPLES:
+            shown.append({"id": document.id, **{name: value for name, value in facts.items() if value}})
+
+    def facts(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def clean(
+    records: Iterable[Record], steps: Iterable[Step], language: str | None, scratch: Path, tallies: list[StepTally]
+) -> Iterator[Record]:
+    """The records after all steps; `tallies` gets one entry a step, complete when the stream has ended."""
+    stream = iter(records)
+    for step in steps:
+        tally = StepTally(step=step.step, notes=step.notes(language))
+        tallies.append(tally)
+        if isinstance(step, SourceWide):
+            stream = _after_all(stream, step, tally, scratch)
+        else:
+            stream = _applied(stream, step, language, tally)
+    return stream
+
+
+def summary(tallies: Iterable[StepTally]) -> Iterator[str]:
+    """One line for each step that did something or has something to say."""
+    for tally in tallies:
+        lost = ", ".join(f"{number:,} {reason}" for reason, number in sorted(tally.dropped.items()))
+        if lost or tally.changed:
+            yield f"{tally.step}: kept {tally.kept:,} of {tally.read:,}, changed {tally.changed:,}" + (f"; dropped {lost}" * bool(lost))
+        for note in tally.notes:
+            yield f"{tally.step}: {note}"
+
+
+def _applied(stream: Iterator[Record], step: Step, language: str | None, tally: StepTally) -> Iterator[Record]:
+    apply = step.begin(language)
+    yield from _outcomes(stream, apply, tally)
+    if isinstance(apply, Reporting):
+        tally.measures = apply.facts()
+
+
+def _outcomes(stream: Iterable[Record], apply: Apply, tally: StepTally) -> Iterator[Record]:
+    for record in stream:
+        if isinstance(record, Rejected):
+            yield record
+        elif (kept := tally.count(record, apply(record))) is not None:
+            yield kept
+
+
+def _after_all(stream: Iterator[Record], step: SourceWide, tally: StepTally, scratch: Path) -> Iterator[Record]:
+    survey = step.survey(scratch)
+    spool = Spool(scratch)
+    try:
+        for record in stream:
+            if isinstance(record, Rejected):
+                yield record
+                continue
+            survey.see(record)
+            spool.add(record)
+        yield from _outcomes(spool.documents(), survey.decide(), tally)
+    finally:
+        spool.close()
+
+
+def _first_difference(before: str, after: str) -> dict[str, str]:
+    place = 0
+    with suppress(StopIteration):
+        place = next(number for number, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
+    start = max(0, place - _SHOWN // 4)
+    return {"before": before[start : start + _SHOWN], "after": after[start : start + _SHOWN]}
+

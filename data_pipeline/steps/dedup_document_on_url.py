@@ -1,0 +1,33 @@
+"""Copies of a page that was crawled more than once: the first document of each address stays.
+
+An address is compared without its query, its fragment and a slash at its end; the published step left out the query only.
+A document without an address (`url` in its meta) is kept; the published step failed on it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from data_pipeline.documents import Document
+from data_pipeline.steps import STEPS, SourceWide, Survey
+
+
+@STEPS.register
+class DedupDocumentOnUrl(SourceWide):
+    step: Literal["dedup_document_on_url"]
+    field: str = Field(default="url", min_length=1, description="in the document's meta")
+
+    def survey(self, scratch: Path) -> Survey:
+        from data_pipeline.steps._copies import CopySurvey
+
+        return CopySurvey(self.address_of, scratch)
+
+    def address_of(self, document: Document) -> str | None:
+        """Scheme, host and path."""
+        url = document.meta.get(self.field)
+        if not isinstance(url, str) or not url.strip():
+            return None
+        return url.strip().partition("#")[0].partition("?")[0].rstrip("/")
