@@ -169,4 +169,9 @@ def _named(said: Any) -> Any:
         guess = nearest(name, STEPS.names())
         fix = f"write `{guess}`" if guess else "choose one of these"
         raise ValueError(f"unknown step {name!r} (there are: {', '.join(STEPS.names())}); fix: {fix}")
+    fields = STEPS.get(name).model_fields
+    missing = [key for key, field in fields.items() if field.is_required() and key != "step" and key not in (options or {})]
+    if missing:
+        fix = f"write `- {name}: {{{', '.join(f'{key}: ...' for key in missing)}}}`"
+        raise ValueError(f"step {name!r} needs {' and '.join(missing)}; fix: {fix}")
     return {**(options or {}), "step": name}

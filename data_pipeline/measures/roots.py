@@ -9,19 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import get_args
 
 import numpy as np
 
-from data_pipeline.measures.languages import code_of, identify
+from data_pipeline.measures.languages import confidence
 from data_pipeline.measures.names import Measure
 from data_pipeline.measures.repetition import character_repetition, word_repetition
 from data_pipeline.measures.shares import Pairs, listed_share, special_share
 from data_pipeline.measures.thresholds import Thresholds
 from data_pipeline.measures.view import TextView
 from data_pipeline.measures.words import WITHOUT_SPACES
-
-NAMES: tuple[Measure, ...] = get_args(Measure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +70,10 @@ def checks(
         )
     )
     if identified:
-        made.append(Check("language", partial(language_score, language=language), least=limits.language_score))
+        made.append(Check("language", lambda view: confidence(view.text, language), least=limits.language_score))
     if perplexity is not None:
         made.append(Check("perplexity", lambda view: perplexity(view.text), most=limits.perplexity))
     return tuple(made)
-
-
-def language_score(view: TextView, language: str) -> float:
-    """The identifier's confidence in this language: 0 where it finds another."""
-    found, score = identify(view.text)
-    return score if found == code_of(language) else 0.0
 
 
 def _share(view: TextView, *, listed: np.ndarray, alone: bool, pairs: Pairs | None) -> float:

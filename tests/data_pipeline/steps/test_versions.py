@@ -1,0 +1,54 @@
+"""Whoever changes what a step does raises its version, else old prepared data passes for new. This table makes sure.
+
+Each step, with its defaults, goes over the same documents; a digest of what it made of them stands here beside its version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from data_pipeline.steps import STEPS
+from tests.data_pipeline.measures.texts import DOCUMENTS
+from tests.data_pipeline.steps.conftest import cleaned, document
+from tests.data_pipeline.steps.test_alternatives import BUILT
+
+NEEDED = {"filter_small_docs_bytes": ": {bytes: 300}"}
+META = [{"url": f"https://a.b/{number % 50}?{number}", "title": "User x" if number % 9 == 0 else "T", "type": "text" if number % 7 else "x"} for number in range(200)]  # fmt: skip
+DIGESTS = {
+    "c4": (1, "bc47c24a9f3b"),
+    "dedup_document": (1, "0e07147d4909"),
+    "dedup_document_on_url": (1, "0045bd6531fa"),
+    "dedup_pseudocrawl_newspapers": (1, "9063c1b1a33f"),
+    "dedup_template_soft": (1, "41a297b257f0"),
+    "filter_remove_empty_docs": (1, "868a32c81de1"),
+    "filter_small_docs": (1, "21aee0bd9f80"),
+    "filter_small_docs_bytes": (1, "4391884eb461"),
+    "filter_wiki_non_text_type": (1, "8535e8f6b547"),
+    "filter_wiki_user_titles": (1, "1b946f00d71e"),
+    "fineweb_quality": (1, "b003dbac8b03"),
+    "gopher_quality": (1, "08f6e7ce8d7f"),
+    "gopher_repetition": (1, "fc860d7967c9"),
+    "quality": (1, "c3599fe6115b"),
+    "remove_html_spans": (1, "aabd6eb580be"),
+    "remove_lines_with_code": (1, "e2022ab69406"),
+    "remove_long_words": (1, "b7616b18ae98"),
+    "remove_words_with_incorrect_substrings": (1, "d4cbcc24399d"),
+    "replace_newline_with_space": (1, "c6356fed40ae"),
+    "uniform_whitespace": (1, "2d127828a66b"),
+}  # fmt: skip
+
+
+def digest(name: str, folder: Path) -> str:
+    texts = [*BUILT, *(text for _, text in DOCUMENTS), *BUILT[:5], "see http://x.y/z now\n" + "z" * 60 + " is long\n\u3000a\u00a0b"]
+    documents = [document(text, number, **META[number]) for number, text in enumerate(texts)]
+    kept, (tally,) = cleaned(name + NEEDED.get(name, ""), documents, folder, "en")
+    return hashlib.sha256(repr((kept, sorted(tally.dropped.items()))).encode()).hexdigest()[:12]
+
+
+@pytest.mark.parametrize("name", STEPS.names())
+def test_what_a_step_does_is_what_its_version_did(name: str, tmp_path: Path) -> None:
+    found = STEPS.get(name).version, digest(name, tmp_path)
+    assert found == DIGESTS.get(name), f"{name} does something else: raise its version, and write {found} here"
