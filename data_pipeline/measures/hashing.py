@@ -99,13 +99,15 @@ def repeated_counts(hashes: np.ndarray) -> tuple[int, np.ndarray]:
     return hashes.size - again.size, runs[1:] - runs[:-1] + 1
 
 
-def first_occurrences(hashes: np.ndarray) -> np.ndarray:
-    """For each position, that of the first equal value."""
-    order = np.argsort(hashes, kind="stable")
-    ordered = hashes[order]
-    begins = np.empty(hashes.size, bool)
-    begins[:1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
-    first = np.empty(hashes.size, np.int64)
-    first[order] = order[np.flatnonzero(begins)][np.cumsum(begins) - 1]
-    return first
+def longer(grams: np.ndarray, following: np.ndarray) -> np.ndarray:
+    """The hashes of n-grams, each with the value that follows it, as `gram_hashes` gives them for n + 1."""
+    return grams * np.uint64(_GRAM) + following
+
+
+def among_repeated(hashes: np.ndarray) -> np.ndarray | None:
+    """bool: which values occur more than once; None where none does."""
+    ordered = np.sort(hashes)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not again.size:
+        return None
+    return again[np.minimum(np.searchsorted(again, hashes), again.size - 1)] == hashes

@@ -6,11 +6,13 @@ at the most frequent n-gram of words and at all that come again; all of it is re
 
 from __future__ import annotations
 
+from collections import Counter
 from math import isqrt
+from operator import itemgetter
 
 import numpy as np
 
-from data_pipeline.measures.hashing import first_occurrences, gram_hashes, repeated_counts
+from data_pipeline.measures.hashing import gram_hashes, repeated_counts
 from data_pipeline.measures.view import TextView, Words
 
 
@@ -34,15 +36,14 @@ def word_repetition(words: Words, n: int) -> float:
 
 def top_gram_characters(words: Words, n: int) -> int:
     """Characters in all occurrences of the most frequent word n-gram, of several the first; blanks between words count."""
-    grams = gram_hashes(words.ids, n)
-    if not grams.size:
+    if len(words) < n:
         return 0
-    first = 0
-    _, counts = repeated_counts(grams)
-    most = int(counts.max(initial=1))
-    if most > 1:
-        values, found = np.unique(grams, return_counts=True)
-        first = int(np.flatnonzero(np.isin(grams, values[found == most]))[0])
+    positions, grams = words.repeated(n)
+    first, most = 0, 1
+    if grams.size:
+        found = grams.tolist()
+        gram, most = max(Counter(found).items(), key=itemgetter(1))  # in the order of first occurrence
+        first = int(positions[found.index(gram)])
     return most * (int(words.lengths[first : first + n].sum()) + n - 1)
 
 
@@ -51,23 +52,19 @@ def repeated_gram_characters(words: Words, n: int) -> int:
 
     An n-gram is remembered where the reading stopped at it; the reading goes on behind one that came before.
     """
-    grams = gram_hashes(words.ids, n)
-    if grams.size < 2 or not repeated_counts(grams)[1].size:
+    positions, grams = words.repeated(n)
+    if not grams.size:
         return 0
-    first = first_occurrences(grams)
-    again = np.flatnonzero(first != np.arange(first.size))
-    sums = np.zeros(len(words) + 1, np.int64)
-    np.cumsum(words.lengths, out=sums[1:])
-    remembered: set[int] = set()
-    skipped = bytearray(first.size)
-    total, position = 0, 0
-    for here, origin in zip(again.tolist(), first[again].tolist(), strict=True):
+    seen: set[int] = set()
+    spans: list[int] = []
+    position = 0
+    for here, gram in zip(positions.tolist(), grams.tolist(), strict=True):
         if here < position:
             continue
-        if not skipped[origin] or origin in remembered:
-            total += int(sums[here + n] - sums[here])
-            skipped[here + 1 : here + n] = b"\1" * (min(here + n, first.size) - here - 1)
+        if gram in seen:
+            spans.append(here)
             position = here + n
         else:
-            remembered.add(origin)
-    return total
+            seen.add(gram)
+    before = words.characters_before
+    return int((before[np.array(spans) + n] - before[spans]).sum()) if spans else 0

@@ -12,7 +12,7 @@ import numpy as np
 
 from data_pipeline.measures import words as split
 from data_pipeline.measures.characters import code_points, table
-from data_pipeline.measures.hashing import mixed, span_hashes
+from data_pipeline.measures.hashing import among_repeated, gram_hashes, longer, mixed, span_hashes
 
 
 class TextView:
@@ -59,6 +59,9 @@ class TextView:
         return self.lowered.characters if without_spaces else self.lowered.spaced
 
 
+Repeated = tuple[np.ndarray, np.ndarray]  # positions in ascending order, and the hash of the n-gram at each
+
+
 class Words:
     """Words of a text: where they stand, and one hash each."""
 
@@ -66,6 +69,7 @@ class Words:
         self._codes = codes
         self.spans = spans
         self.lengths = spans.lengths
+        self._repeated: dict[int, Repeated] = {}
 
     def __len__(self) -> int:
         return len(self.spans)
@@ -79,6 +83,31 @@ class Words:
     def ids(self) -> np.ndarray:
         """uint64 [W]: the hashes spread over all bits, for n-grams"""
         return mixed(self.hashes)
+
+    @cached_property
+    def characters_before(self) -> np.ndarray:
+        """int64 [W + 1]: characters of all words before each"""
+        sums = np.zeros(len(self) + 1, np.int64)
+        np.cumsum(self.lengths, out=sums[1:])
+        return sums
+
+    def repeated(self, n: int) -> Repeated:
+        """Where n-grams stand that occur more than once.
+
+        They begin where shorter ones do that occur more than once, so each length looks only where the one before found some.
+        """
+        if n not in self._repeated:
+            if n <= 2:
+                grams = gram_hashes(self.ids, n)
+                positions = np.arange(grams.size)
+            else:
+                positions, grams = self.repeated(n - 1)
+                fits = int(np.searchsorted(positions, len(self) - n + 1))
+                positions = positions[:fits]
+                grams = longer(grams[:fits], self.ids[positions + (n - 1)])
+            chosen = among_repeated(grams) if grams.size > 1 else None
+            self._repeated[n] = (positions[:0], grams[:0]) if chosen is None else (positions[chosen], grams[chosen])
+        return self._repeated[n]
 
 
 _LAST: list[TextView] = [TextView("")]
