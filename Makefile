@@ -17,6 +17,8 @@ OUT     ?=
 PROMPT  ?=
 DEVICES ?=
 SEED    ?=
+CORPUS  ?=
+PEER    ?=
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate
@@ -27,7 +29,7 @@ export PROMPT SET ACCEPT
 
 .DEFAULT_GOAL := help
 .PHONY: help train test plan simulate check data up down submit jobs logs stop dashboard resume export generate \
-        diff lint schema parity clean
+        diff lint schema parity bench-filters clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -104,6 +106,9 @@ schema: $(INSTALLED) ## write the JSON Schemas of the pages
 
 parity: $(INSTALLED) ## the losses of every layout against the reference, as a table
 	@$(BIN)/python -m benchmarks.parity
+
+bench-filters: $(INSTALLED) ## filters beside ROOTS' code and, with PEER=python that has datatrove, beside it; on CORPUS=folder
+	@$(BIN)/python -m benchmarks.filters $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(PEER),--peer '$(PEER)') $(ARGS)
 
 bench-%: $(INSTALLED) ## a measurement beside a peer: bench-overhead, bench-start, bench-gpu; ARGS="..."
 	@$(BIN)/python -m benchmarks.$* $(ARGS)

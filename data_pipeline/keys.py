@@ -1,8 +1,9 @@
 """Which of very many keys come again, in bounded memory.
 
 A set of all lines of a source does not fit in memory, and it is the large sources that repeat themselves. Keys are
-128 bits of a hash. They are collected in memory, and from some number on in 64 files by their first bits; equal
-keys meet in one file, so each file is sorted and counted alone.
+128 bits of a hash. They are collected in memory, and from some number on in 256 files by their first bits; equal
+keys meet in one file, so each file is sorted and counted alone. What is kept is a byte for each document, or 16
+bytes for each line that is frequent.
 
 Two different texts share a key about once in 10^38 pairs.
 """
@@ -11,17 +12,38 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-_FILES = 64
-_IN_MEMORY = 2**22  # keys, of 24 bytes each with their number
+_FILES = 256  # the first byte says which
+_IN_MEMORY = 2**20  # keys, of some 60 bytes each as Python objects
 
 
 def key_of(text: str) -> bytes:
     """16 bytes; equal texts have equal keys."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """Keys as two sorted columns."""
+
+    high: np.ndarray
+    low: np.ndarray
+
+    def __len__(self) -> int:
+        return self.high.size
+
+    def holds(self, keys: list[bytes]) -> list[bool]:
+        """Whether each key is among them."""
+        if not keys or not len(self):
+            return [False] * len(keys)
+        pairs = np.frombuffer(b"".join(keys), "<u8").reshape(-1, 2)
+        places = np.minimum(np.searchsorted(self.high, pairs[:, 0]), len(self) - 1)
+        held: list[bool] = ((self.high[places] == pairs[:, 0]) & (self.low[places] == pairs[:, 1])).tolist()
+        return held
 
 
 class Keys:
@@ -50,16 +72,16 @@ class Keys:
             found[rows["number"][1:][_equal_to_next(rows)]] = True
         return found
 
-    def frequent(self, least: int) -> frozenset[bytes]:
+    def frequent(self, least: int) -> KeySet:
         """The keys that were added at least so many times."""
-        found: set[bytes] = set()
+        found = [np.empty(0, _ROW)]
         for rows in self._parts():
             rows = rows[np.lexsort((rows["low"], rows["high"]))]
             begins = np.flatnonzero(np.concatenate(([True], ~_equal_to_next(rows))))
             counts = np.diff(np.append(begins, rows.size))
-            chosen = rows[begins[counts >= least]]
-            found.update(_bytes_of(chosen))
-        return frozenset(found)
+            found.append(rows[begins[counts >= least]])
+        every = np.concatenate(found)  # in order, since the files are by first bits
+        return KeySet(every["high"].copy(), every["low"].copy())
 
     def _rows(self) -> np.ndarray:
         rows = np.empty(len(self._waiting), _ROW)
@@ -72,10 +94,12 @@ class Keys:
     def _spill(self) -> None:
         self._spilt = True
         rows = self._rows()
-        files = (rows["high"] >> np.uint64(58)).astype(np.int64)
+        files = (rows["high"] >> np.uint64(56)).astype(np.uint8)
+        order = np.argsort(files, kind="stable")
+        bounds = np.searchsorted(files[order], np.arange(_FILES + 1))
         for number in range(_FILES):
-            with (self._scratch / f"keys-{id(self)}-{number:02d}").open("ab") as file:
-                file.write(rows[files == number].tobytes())
+            with (self._scratch / f"keys-{id(self)}-{number:03d}").open("ab") as file:
+                file.write(rows[order[bounds[number] : bounds[number + 1]]].tobytes())
 
     def _parts(self) -> Iterator[np.ndarray]:
         if not self._spilt:
@@ -85,7 +109,7 @@ class Keys:
         if self._waiting:
             self._spill()
         for number in range(_FILES):
-            path = self._scratch / f"keys-{id(self)}-{number:02d}"
+            path = self._scratch / f"keys-{id(self)}-{number:03d}"
             rows = np.fromfile(path, _ROW)
             path.unlink()
             if rows.size:
@@ -98,7 +122,3 @@ _ROW = np.dtype([("high", "<u8"), ("low", "<u8"), ("number", "<i8")])
 def _equal_to_next(rows: np.ndarray) -> np.ndarray:
     return (rows["high"][1:] == rows["high"][:-1]) & (rows["low"][1:] == rows["low"][:-1])
 
-
-def _bytes_of(rows: np.ndarray) -> Iterator[bytes]:
-    for high, low in zip(rows["high"].tolist(), rows["low"].tolist(), strict=True):
-        yield high.to_bytes(8, "little") + low.to_bytes(8, "little")

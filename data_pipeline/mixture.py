@@ -26,7 +26,7 @@ from data_pipeline.sources import SOURCES, Source
 from data_pipeline.steps import STEPS, Step
 from orchestrator.errors import CommandError
 from orchestrator.pages import Bytes, Count, Section, read_page
-from orchestrator.registry import Registry, nearest, unknown
+from orchestrator.registry import nearest, unknown
 
 SHIPPED = Path(__file__).with_name("mixtures")
 
@@ -147,17 +147,14 @@ def _anchored(source: Source, folder: Path) -> Source:
 @cache
 def page_model() -> type[MixturePage]:
     """MixturePage with its sources told apart by `kind`, and its steps by their names: unions of all registered."""
-    steps: Any = (tuple[Annotated[_one_of(STEPS, "step"), BeforeValidator(_named)], ...], ())
+    members: list[Any] = [STEPS.get(name) for name in STEPS.names()]
+    step: Any = Annotated[reduce(operator.or_, members), Field(discriminator="step"), BeforeValidator(_named)]
+    steps: Any = (tuple[step, ...], ())
     kinds = [SOURCES.get(name) for name in SOURCES.names()]
     with_steps = [create_model(kind.__name__, __base__=kind, __module__=kind.__module__, steps=steps) for kind in kinds]
     tagged: Any = Annotated[reduce(operator.or_, with_steps), Field(discriminator="kind")]
     sources: Any = (tuple[tagged, ...], Field(min_length=1))
     return create_model("MixturePage", __base__=MixturePage, sources=sources, steps=steps)
-
-
-def _one_of(registry: Registry[type[Step]], tag: str) -> Any:
-    members: list[Any] = [registry.get(name) for name in registry.names()]
-    return Annotated[reduce(operator.or_, members), Field(discriminator=tag)]
 
 
 def _named(said: Any) -> Any:

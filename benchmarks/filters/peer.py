@@ -7,10 +7,16 @@ what it drops, and of all filters on all documents; the decisions with datatrove
 import json
 import sys
 import time
+from pathlib import Path
 
 from datatrove.data import Document
-from datatrove.pipeline.filters import C4QualityFilter, GopherQualityFilter, GopherRepetitionFilter
-from datatrove.pipeline.filters import gopher_quality_filter, gopher_repetition_filter
+from datatrove.pipeline.filters import (
+    C4QualityFilter,
+    GopherQualityFilter,
+    GopherRepetitionFilter,
+    gopher_quality_filter,
+    gopher_repetition_filter,
+)
 from datatrove.utils.text import split_into_parts
 
 
@@ -28,7 +34,7 @@ def chain(filters, texts):
 
 
 def main():
-    given = json.load(open(sys.argv[1]))["documents"]
+    given = json.loads(Path(sys.argv[1]).read_text())["documents"]
     texts = [row["text"] for row in given]
     filters = [GopherRepetitionFilter(), GopherQualityFilter(), C4QualityFilter()]
     chain(filters, texts[:5])

@@ -7,7 +7,7 @@ count against the filter here.
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 from data_pipeline.documents import Document
@@ -55,6 +55,12 @@ def table(documents: list[Document], code: list[str], filters: dict[str, Callabl
             wrongly = (len(documents) - good) * len(group) / len(documents)
             cells.append(f"{dropped / len(group):>9.2f} /{dropped / max(1.0, dropped + wrongly):>9.2f}")
         yield f"{name:<22}{good / len(documents):>10.2f}" + "".join(cells)
+
+
+def reasons(documents: list[Document], step: Apply) -> str:
+    """Why real documents are dropped, the commonest reason first."""
+    counts = Counter(outcome.reason for entry in documents if isinstance(outcome := step(entry), Drop))
+    return ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
 
 
 def keeps_all(*steps: Apply) -> Callable[[Document], bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 _MOST = 4096  # values kept of a measure
 _AT = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 

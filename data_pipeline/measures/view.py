@@ -6,7 +6,7 @@ Nothing is computed that no measure asks for.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -110,11 +110,7 @@ class Words:
         return self._repeated[n]
 
 
-_LAST: list[TextView] = [TextView("")]
-
-
+@lru_cache(maxsize=1)
 def view_of(text: str) -> TextView:
     """The view of this text; the newest one is kept for the next filter that asks."""
-    if _LAST[0].text is not text:
-        _LAST[0] = TextView(text)
-    return _LAST[0]
+    return TextView(text)

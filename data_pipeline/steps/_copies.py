@@ -25,7 +25,7 @@ class CopySurvey:
             self._keys.add([key_of(mark)])
 
     def decide(self) -> Apply:
-        copies = iter(self._keys.copies().tolist())
+        copies = iter(self._keys.copies())
 
         def apply(document: Document) -> Outcome:
             return Drop("copy") if self._mark_of(document) is not None and next(copies) else document.text

@@ -28,15 +28,13 @@ class TemplateSurvey:
     def decide(self) -> Apply:
         template = self._keys.frequent(self._least)
 
-        def belongs(line: str) -> bool:
-            line = line.strip()
-            return len(line) >= self._shortest and key_of(line) in template
-
         def apply(document: Document) -> Outcome:
-            if not template:
+            if not len(template):
                 return document.text
             lines = document.text.split("\n")
-            kept = [line for line in lines if not belongs(line)]
-            return document.text if len(kept) == len(lines) else "\n".join(kept)
+            counted = [place for place, line in enumerate(lines) if len(line.strip()) >= self._shortest]
+            held = template.holds([key_of(lines[place].strip()) for place in counted])
+            gone = {place for place, frequent in zip(counted, held, strict=True) if frequent}
+            return "\n".join(line for place, line in enumerate(lines) if place not in gone) if gone else document.text
 
         return apply

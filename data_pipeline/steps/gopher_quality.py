@@ -30,3 +30,8 @@ class GopherQuality(Step):
         from data_pipeline.steps._gopher import QualityRules
 
         return QualityRules(self)
+
+    def notes(self, language: str | None) -> list[str]:
+        english = self.stop_words == GopherQuality.model_fields["stop_words"].default
+        foreign = language not in (None, "en") and english and self.min_stop_words
+        return [f"its stop words are English, the source is said to be {language!r}"] if foreign else []

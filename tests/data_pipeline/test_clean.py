@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def test_what_was_dropped_is_not_in_the_shards_and_is_in_the_report(
     assert [step["step"] for step in letters] == ["filter_small_docs_bytes"]
     assert (notes[0]["read"], notes[0]["changed"], notes[1]["dropped"]) == (122, 1, {"copy": 1})
     for tallies in (notes, letters):
-        for before, after in zip(tallies, tallies[1:], strict=False):
+        for before, after in pairwise(tallies):
             assert (after["read"], after["characters_read"]) == (before["kept"], before["characters_kept"])
         for tally in tallies:
             assert tally["read"] == tally["kept"] + sum(tally["dropped"].values())

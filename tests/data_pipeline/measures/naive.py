@@ -10,6 +10,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
+from itertools import pairwise
 
 from data_pipeline.measures.characters import punctuation, special_characters, stripped_characters
 
@@ -87,7 +88,7 @@ def special_share(text: str) -> float:
 def listed_share(found: list[str], listed: set[str], pairs: str | None = None) -> float:
     if not found:
         return 0.0
-    both = [] if pairs is None else [first + pairs + second for first, second in zip(found, found[1:], strict=False)]
+    both = [] if pairs is None else [first + pairs + second for first, second in pairwise(found)]
     return min(1.0, sum(word in listed for word in found + both) / len(found))
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from data_pipeline.measures.characters import SPECIAL, STRIPPED, special_characters, stripped_characters, table
+from data_pipeline.measures.characters import (
+    SPECIAL,
+    STRIPPED,
+    special_characters,
+    stripped_characters,
+    table,
+)
 
 
 def test_the_special_characters_are_those_published() -> None:

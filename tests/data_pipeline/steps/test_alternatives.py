@@ -77,3 +77,9 @@ def test_words_sharing_letters_are_other_n_grams() -> None:
     text = "ab c d e fg a bc d e fg"
     assert "".join(text.split()[:5]) == "".join(text.split()[5:])
     assert kept("gopher_repetition: {repeated_grams: {five: 0}, top_grams: {two: 1, three: 1, four: 1}}", text) == text
+
+
+def test_english_stop_words_on_another_language_are_said() -> None:
+    assert steps_of("gopher_quality")[0].notes("en") == steps_of("gopher_quality")[0].notes(None) == []
+    assert steps_of("gopher_quality")[0].notes("fr") == ["its stop words are English, the source is said to be 'fr'"]
+    assert steps_of("gopher_quality: {stop_words: [le, la]}")[0].notes("fr") == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -153,14 +152,14 @@ class Pieces:
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+def models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """Stand-ins for both packages: every piece has probability 1/10, the end of a line as well."""
     model = SimpleNamespace(score=lambda line: -(len(line.split()) + 1))
     monkeypatch.setitem(sys.modules, "kenlm", SimpleNamespace(Model=lambda path: model))
     monkeypatch.setitem(sys.modules, "sentencepiece", SimpleNamespace(SentencePieceProcessor=Pieces))
     for name in ("lm.bin", "sp.model"):
         (tmp_path / name).touch()
-    yield f"perplexity: {{kenlm: {tmp_path}/lm.bin, sentencepiece: {tmp_path}/sp.model}}"
+    return f"perplexity: {{kenlm: {tmp_path}/lm.bin, sentencepiece: {tmp_path}/sp.model}}"
 
 
 def test_perplexity_where_models_are_named(models: str, tmp_path: Path) -> None:
