@@ -19,7 +19,7 @@ from data_pipeline.measures.roots import checks
 from data_pipeline.measures.thresholds import thresholds_of
 from data_pipeline.measures.view import TextView
 from data_pipeline.measures.wordlists import hashes_of
-from data_pipeline.measures.words import WITHOUT_SPACES
+from data_pipeline.measures.scripts import WITHOUT_SPACES
 from data_pipeline.steps import Apply, Drop
 from data_pipeline.steps.c4 import C4
 from data_pipeline.steps.gopher_quality import GopherQuality

@@ -11,7 +11,11 @@ first asked for, as arrays, and every measure of every filter reads them.
     repetition.py   n-grams that come again: the measures of ROOTS and Gopher
     shares.py       shares of special characters, of stop words, of flagged words
     lines.py        lines and paragraphs: copies, bullets, ellipses, ends of sentences
+    scripts.py      languages that are written without spaces
     thresholds.py   the published limits of ROOTS for each language
+    roots.py        the checks of ROOTS, the cheap ones first; names.py how a page calls them
+    perplexity.py   a language model of n-grams, where a page names one
+    quantiles.py    how a measure is distributed over a source
     wordlists.py    lists of words, as hashes
     languages.py    which language a text is in
 

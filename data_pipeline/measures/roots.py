@@ -18,7 +18,7 @@ from data_pipeline.measures.repetition import character_repetition, word_repetit
 from data_pipeline.measures.shares import Pairs, listed_share, special_share
 from data_pipeline.measures.thresholds import Thresholds
 from data_pipeline.measures.view import TextView
-from data_pipeline.measures.words import WITHOUT_SPACES
+from data_pipeline.measures.scripts import WITHOUT_SPACES
 
 
 @dataclass(frozen=True, slots=True)

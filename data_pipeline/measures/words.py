@@ -17,7 +17,6 @@ import numpy as np
 
 from data_pipeline.measures.characters import ALONE, ATTACHED, BLANK, SEPARATOR, STRIPPED, WORD
 
-WITHOUT_SPACES = frozenset({"zh", "zhs", "zht", "ja", "th", "lo", "my", "km", "bo", "dz"})
 _APOSTROPHES = (0x27, 0x2019)
 
 

@@ -75,11 +75,11 @@ def test_every_limit_of_a_page_is_one_of_the_published() -> None:
     ("language", "name", "value"),
     [
         ("en", "character_repetition", 0.106), ("fr", "stop_words", 0.27), ("ur", "word_gram", 7), ("zh", "character_gram", 3),
-        ("zht", "max_words", 1_000_000), ("pt", "word_repetition", 0.98), ("vi", "pairs", " "), ("sw", "min_words", 10),
+        ("zht", "max_words", 1_000_000), ("pt", "word_repetition", 0.98), ("vi", "pairs", " "), ("sw", "min_words", 10), ("ko", "stop_words", 0.006), ("ja", "word_gram", 10), ("de", "stop_words", 0.1),
         ("eu", "longest_word", 28), ("hi", "language_score", 0.9), ("bn", "flagged_words", 0.001), ("ar", "perplexity", 2300),
     ],
 )  # fmt: skip
-def test_published_limits(language: str, name: str, value: object) -> None:
+def test_limits_published_and_measured(language: str, name: str, value: object) -> None:
     assert getattr(thresholds_of(language), name) == value
 
 
