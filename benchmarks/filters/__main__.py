@@ -16,10 +16,10 @@ from benchmarks.filters.documents import read
 from data_pipeline.documents import Document
 from data_pipeline.measures.hashing import hash_of
 from data_pipeline.measures.roots import checks
+from data_pipeline.measures.scripts import WITHOUT_SPACES
 from data_pipeline.measures.thresholds import thresholds_of
 from data_pipeline.measures.view import TextView
 from data_pipeline.measures.wordlists import hashes_of
-from data_pipeline.measures.scripts import WITHOUT_SPACES
 from data_pipeline.steps import Apply, Drop
 from data_pipeline.steps.c4 import C4
 from data_pipeline.steps.gopher_quality import GopherQuality

@@ -15,10 +15,10 @@ import numpy as np
 from data_pipeline.measures.languages import confidence
 from data_pipeline.measures.names import Measure
 from data_pipeline.measures.repetition import character_repetition, word_repetition
+from data_pipeline.measures.scripts import WITHOUT_SPACES
 from data_pipeline.measures.shares import Pairs, listed_share, special_share
 from data_pipeline.measures.thresholds import Thresholds
 from data_pipeline.measures.view import TextView
-from data_pipeline.measures.scripts import WITHOUT_SPACES
 
 
 @dataclass(frozen=True, slots=True)
