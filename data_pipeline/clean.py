@@ -43,20 +43,25 @@ class StepTally:
         self.characters_read += len(document.text)
         if isinstance(outcome, Drop):
             self.dropped[outcome.reason] = self.dropped.get(outcome.reason, 0) + 1
-            self._show(outcome.reason, document, {"measured": outcome.measured, "text": document.text[:_SHOWN]})
+            if self._has_room(outcome.reason):
+                self._show(outcome.reason, document, measured=outcome.measured, text=document.text[:_SHOWN])
             return None
         self.kept += 1
         self.characters_kept += len(outcome)
         if outcome is document.text or outcome == document.text:
             return document
         self.changed += 1
-        self._show("changed", document, _first_difference(document.text, outcome))
+        if self._has_room("changed"):
+            before, after = _first_difference(document.text, outcome)
+            self._show("changed", document, before=before, after=after)
         return replace(document, text=outcome)
 
-    def _show(self, kind: str, document: Document, facts: dict[str, str]) -> None:
-        shown = self.examples.setdefault(kind, [])
-        if len(shown) < _EXAMPLES:
-            shown.append({"id": document.id, **{name: value for name, value in facts.items() if value}})
+    def _has_room(self, kind: str) -> bool:
+        return len(self.examples.get(kind, ())) < _EXAMPLES
+
+    def _show(self, kind: str, document: Document, **facts: str) -> None:
+        said = {name: value for name, value in facts.items() if value}
+        self.examples.setdefault(kind, []).append({"id": document.id, **said})
 
     def facts(self) -> dict[str, Any]:
         return asdict(self)
@@ -117,10 +122,10 @@ def _after_all(stream: Iterator[Record], step: SourceWide, tally: StepTally, scr
         spool.close()
 
 
-def _first_difference(before: str, after: str) -> dict[str, str]:
+def _first_difference(before: str, after: str) -> tuple[str, str]:
+    """Both texts around the first place where they differ."""
     place = 0
     with suppress(StopIteration):
         place = next(number for number, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
     start = max(0, place - _SHOWN // 4)
-    return {"before": before[start : start + _SHOWN], "after": after[start : start + _SHOWN]}
-
+    return before[start : start + _SHOWN], after[start : start + _SHOWN]

@@ -5,8 +5,8 @@ the code points of a whole text at once.
 
 `SPECIAL` is the set of ROOTS as published: the limits on the share of special characters were chosen with it.
 The same set was stripped from the ends of words, though it holds letters (an Arabic heh, a Cyrillic ghe, a
-Danish o with stroke, four kana, three Han characters) and the vowel signs of Devanagari and Bengali, so words lost
-their ends. `STRIPPED` leaves letters and vowel signs where they are.
+Turkish dotless i, four kana, three Han characters) and vowel signs of Devanagari and Bengali, so words lost their
+ends: `karşı` became `karş`. `STRIPPED` leaves letters and vowel signs where they are.
 """
 
 from __future__ import annotations
@@ -86,6 +86,15 @@ def table() -> np.ndarray:
             bits[point] |= ALONE
     bits[_marks()] |= WORD
     return bits
+
+
+@cache
+def letters() -> np.ndarray:
+    """bool: whether a code point is neither white space, a digit of any script, nor punctuation of ASCII."""
+    found = (table() & BLANK) == 0
+    found[np.fromiter(map(str.isdecimal, map(chr, range(_SIZE))), bool, _SIZE)] = False
+    found[[ord(char) for char in string.punctuation]] = False
+    return found
 
 
 def code_points(text: str) -> np.ndarray:

@@ -16,13 +16,16 @@ from data_pipeline.measures.characters import stripped_characters
 _PARTS = re.compile(r"([ \t]+)")
 
 
-def without_words(text: str, suspects: re.Pattern[str], bad: Callable[[str], bool]) -> str:
-    """The text without its bad words; `suspects` finds quickly what could be one, inside a line."""
-    if suspects.search(text) is None:
+Test = Callable[[str], bool]
+
+
+def without_words(text: str, suspect: Test, bad: Test) -> str:
+    """The text without its bad words; `suspect` tells quickly whether a text or a line could hold one."""
+    if not suspect(text):
         return text
     kept, changed = [], False
     for line in text.split("\n"):
-        if suspects.search(line) is None:
+        if not suspect(line):
             kept.append(line)
             continue
         rest = _without(line, bad)
@@ -32,7 +35,7 @@ def without_words(text: str, suspects: re.Pattern[str], bad: Callable[[str], boo
     return "\n".join(kept) if changed else text
 
 
-def _without(line: str, bad: Callable[[str], bool]) -> str:
+def _without(line: str, bad: Test) -> str:
     parts = _PARTS.split(line)  # word, blanks, word, ...
     kept: list[str] = []
     for word, blanks in zip(parts[::2], [*parts[1::2], ""], strict=True):

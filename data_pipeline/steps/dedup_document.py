@@ -7,15 +7,11 @@ documents were copies of one another. The published step also blanked a copy's t
 
 from __future__ import annotations
 
-import re
-import string
 from pathlib import Path
 from typing import Literal
 
 from data_pipeline.documents import Document
 from data_pipeline.steps import STEPS, SourceWide, Survey
-
-_NO_LETTERS = re.compile(rf"[\s\d{re.escape(string.punctuation)}]+")
 
 
 @STEPS.register
@@ -30,4 +26,7 @@ class DedupDocument(SourceWide):
 
 def letters_of(document: Document) -> str:
     """What two copies have in common."""
-    return _NO_LETTERS.sub("", document.text) or document.text.strip()
+    from data_pipeline.measures.characters import code_points, letters
+
+    codes = code_points(document.text)
+    return codes[letters()[codes]].tobytes().decode("utf-32-le", "surrogatepass") or document.text.strip()

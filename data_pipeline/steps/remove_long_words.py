@@ -6,13 +6,11 @@ that ROOTS had no row for, has no such limit.
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from pydantic import Field
 
-from data_pipeline.documents import Document
-from data_pipeline.steps import STEPS, Apply, Outcome, Step
+from data_pipeline.steps import STEPS, Apply, Step
 
 
 @STEPS.register
@@ -30,15 +28,14 @@ class RemoveLongWords(Step):
         longest = self._limit(language)
         if longest is None:
             return lambda document: document.text
-        suspects = re.compile(rf"[^ \t\n]{{{longest + 1}}}")
+
+        def suspect(part: str) -> bool:
+            return max(map(len, part.replace("\n", " ").replace("\t", " ").split(" "))) > longest
 
         def bad(word: str) -> bool:
             return len(word) > longest and not 0 < len(stripped(word)) <= longest
 
-        def apply(document: Document) -> Outcome:
-            return without_words(document.text, suspects, bad)
-
-        return apply
+        return lambda document: without_words(document.text, suspect, bad)
 
     def notes(self, language: str | None) -> list[str]:
         named = self.language or language

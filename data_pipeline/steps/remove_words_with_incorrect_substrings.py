@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from pydantic import Field
 
-from data_pipeline.documents import Document
-from data_pipeline.steps import STEPS, Apply, Outcome, Step
+from data_pipeline.steps import STEPS, Apply, Step
 
 
 @STEPS.register
@@ -19,9 +17,7 @@ class RemoveWordsWithIncorrectSubstrings(Step):
     def begin(self, language: str | None) -> Apply:
         from data_pipeline.steps._words import stripped, without_words
 
-        suspects = re.compile("|".join(map(re.escape, self.substrings)))
+        def suspect(part: str) -> bool:
+            return any(substring in part for substring in self.substrings)
 
-        def apply(document: Document) -> Outcome:
-            return without_words(document.text, suspects, lambda word: suspects.search(stripped(word)) is not None)
-
-        return apply
+        return lambda document: without_words(document.text, suspect, lambda word: suspect(stripped(word)))

@@ -6,13 +6,12 @@ stand where an image or a broken encoding was, and are replaced as well.
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from data_pipeline.documents import Document
 from data_pipeline.steps import STEPS, Outcome, Step
 
-_BLANKS = re.compile("[\u00a0\u2002\u2003\u2005\u2008\u2009\u200a\u202f\u3000\ufffc\u0084]")
+_BLANKS = "\u00a0\u2002\u2003\u2005\u2008\u2009\u200a\u202f\u3000\ufffc\u0084"
 
 
 @STEPS.register
@@ -21,4 +20,7 @@ class UniformWhitespace(Step):
 
     def apply(self, document: Document) -> Outcome:
         text = document.text.strip()
-        return text if text.isascii() else _BLANKS.sub(" ", text)
+        if not text.isascii():
+            for blank in _BLANKS:
+                text = text.replace(blank, " ")
+        return text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import string
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from data_pipeline import keys
 from data_pipeline.keys import Keys, key_of
 from data_pipeline.spool import Spool
+from data_pipeline.steps.dedup_document import letters_of
 from tests.data_pipeline.steps.conftest import cleaned, document
 
 FOOTER = "All rights reserved, no part may be copied."
@@ -24,6 +27,13 @@ def test_copies_are_told_by_their_letters(tmp_path: Path) -> None:
     kept, (tally,) = cleaned("dedup_document", texts, tmp_path)
     assert kept == ["Page 1: the text.", "page 1: the text.", "12 34", "12 35", "Page 3: another."]
     assert tally.dropped == {"copy": 2}
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_letters_are_what_the_published_expression_leaves(text: str) -> None:
+    published = re.sub(rf"\s+|\d+|[{re.escape(string.punctuation)}]", "", text)
+    assert letters_of(document(text)) == (published or text.strip())
 
 
 def test_the_first_document_of_an_address_stays(tmp_path: Path) -> None:
