@@ -89,7 +89,7 @@ def repeated_counts(hashes: np.ndarray) -> tuple[int, np.ndarray]:
     """How many distinct values there are, and the counts of those that occur more than once (in no order)."""
     if hashes.size < 2:
         return hashes.size, np.zeros(0, np.int64)
-    ordered = np.sort(hashes)
+    ordered = np.sort(_doubtful(hashes))
     again = np.flatnonzero(ordered[1:] == ordered[:-1])
     if not again.size:
         return hashes.size, again
@@ -97,6 +97,15 @@ def repeated_counts(hashes: np.ndarray) -> tuple[int, np.ndarray]:
     runs = np.empty(breaks.size + 2, np.int64)
     runs[0], runs[1:-1], runs[-1] = -1, breaks, again.size - 1
     return hashes.size - again.size, runs[1:] - runs[:-1] + 1
+
+
+def _doubtful(hashes: np.ndarray) -> np.ndarray:
+    """The values but for most of those that occur once: who is alone in one of many bins has no equal. Sorting is what costs."""
+    if hashes.size < 512:
+        return hashes
+    bits = hashes.size.bit_length() + 2
+    bins = (hashes >> np.uint64(64 - bits)).astype(np.int64)
+    return hashes[np.bincount(bins, minlength=1 << bits)[bins] > 1]
 
 
 def longer(grams: np.ndarray, following: np.ndarray) -> np.ndarray:

@@ -18,8 +18,9 @@ from data_pipeline.measures.hashing import among_repeated, gram_hashes, longer, 
 class TextView:
     """`text`, its characters [C] and its words [W]."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, classes: np.ndarray | None = None) -> None:
         self.text = text
+        self._classes = classes
 
     @cached_property
     def codes(self) -> np.ndarray:
@@ -29,13 +30,19 @@ class TextView:
     @cached_property
     def classes(self) -> np.ndarray:
         """uint16 [C]: the bits of `characters.table()`"""
-        return table()[self.codes]
+        return table()[self.codes] if self._classes is None else self._classes
 
     @cached_property
     def lowered(self) -> TextView:
-        """The text in small letters; words are compared in it."""
+        """The text in small letters; words are compared in it.
+
+        No character grows shorter by that, so in a text of the same length each stands where it stood, and it ends and begins
+        words as before; whether it is `SPECIAL` is asked of the text as it was.
+        """
         small = self.text.lower()
-        return self if small == self.text else TextView(small)
+        if small == self.text:
+            return self
+        return TextView(small, self.classes if len(small) == len(self.text) else None)
 
     @cached_property
     def spaced(self) -> Words:
