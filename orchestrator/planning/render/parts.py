@@ -1,0 +1,51 @@
+"""The parts of a rank's memory and of a step's time, as both renderers name them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from orchestrator.planning.memory import Memory
+from orchestrator.planning.timing import StepTime
+
+WHAT = {
+    "weights": "weights in the precision of computing",
+    "gradients": "gradient buffer",
+    "optimizer": "optimizer state: master weights and moments",
+    "activations": "what the backward pass needs of the forward pass",
+    "logits": "scores over the vocabulary and their gradient",
+    "buffers": "communication buffers",
+    "framework": "interpreter, device context, libraries",
+    "products": "matrix products, forward and backward",
+    "attention": "attention's scores and weighted values",
+    "elementwise": "operations bound by memory: norms, activations, residuals",
+    "recomputed": "forward passes taken again",
+    "launches": "waiting for the host to start operations",
+    "tensor": "exchanges of tensor parallelism",
+    "context": "exchanges of context parallelism",
+    "expert": "exchanges of expert parallelism",
+    "bubble": "idle pipeline stages",
+    "sends": "activations between pipeline stages",
+    "gradients_exchange": "reducing gradients over replicas, where not hidden",
+    "gathers": "weights gathered from their partitions, where not hidden",
+    "other": "what no layout changes",
+}
+"""What a part is, for legends and tooltips; a part that is not here is shown by its name alone."""
+
+
+def memory_parts(memory: Memory) -> dict[str, int]:
+    """Bytes on the device by part, those that are none left out."""
+    return {name: int(value) for name, value in asdict(memory).items() if name != "host" and value}
+
+
+def time_parts(step: StepTime) -> dict[str, float]:
+    """Seconds by part, those that are none left out."""
+    return {name: float(value) for name, value in asdict(step).items() if value}
+
+
+def letters(names: Iterable[str]) -> dict[str, str]:
+    """A letter for each part, its first that is not taken: W weights, G gradients."""
+    given: dict[str, str] = {}
+    for name in names:
+        given[name] = next(letter for letter in f"{name}#".upper() if letter not in given.values())
+    return given
