@@ -1,0 +1,41 @@
+"""Bars of text: a rank's memory by part against the device, a step's seconds by part one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestrator.planning.render.lines import Ink
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def stacked(parts: Mapping[str, float], limit: float, width: int, letters: Mapping[str, str], ink: Ink) -> str:
+    """`WWGGGOOA......`: each part its letter, the rest of `limit` as dots, what is above it behind a stroke.
+
+    Edges are rounded, not lengths, so that a bar of many small parts is as long as their sum.
+    """
+    scale = width / max(limit, sum(parts.values()))
+    edge, total, bar = 0, 0.0, []
+    order = list(letters)
+    for name, value in parts.items():
+        total += value
+        end = round(total * scale)
+        bar += [ink(str(order.index(name) % 7), letters[name])] * (end - edge)
+        edge = end
+    rest = ["."] * (width - edge)
+    bar += [ink("dim", dot) for dot in rest]
+    mark = round(limit * scale)
+    if mark < width:
+        bar.insert(mark, ink("bad", "|"))
+        return "".join(bar[: width + 1])
+    return "".join(bar) + "|"
+
+
+def floating(start: float, length: float, whole: float, width: int) -> str:
+    """A block from `start` on, in eighths of a column, as a part of a waterfall of `whole`."""
+    first, last = start / whole * width * 8, (start + length) / whole * width * 8
+    left, right = int(first // 8), int(last // 8)
+    if right <= left:
+        piece = _EIGHTHS[max(1, round(last - first))] if last > first else ""
+        return (" " * left + piece)[:width]
+    return (" " * left + "█" * (right - left) + _EIGHTHS[int(last % 8)]).rstrip()[:width]

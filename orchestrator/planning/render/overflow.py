@@ -1,0 +1,98 @@
+"""The layout that was refused for its memory: which stage overflows, by how much, and the bar to see it by."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from orchestrator.architecture.stack import Architecture
+from orchestrator.errors import PlanError
+from orchestrator.planning.capabilities import CAPABILITIES
+from orchestrator.planning.choose import resolve
+from orchestrator.planning.hardware import Hardware, hardware_of
+from orchestrator.planning.layout import Layout
+from orchestrator.planning.memory import Memory, memory_of
+from orchestrator.planning.render.candidates import cut_of
+from orchestrator.planning.render.lines import Ink, hanging, labelled, within
+from orchestrator.planning.render.stages import fullest, stage_table
+from orchestrator.planning.rules import breaks_no_rule, case_of
+from orchestrator.planning.stages import Stages
+from orchestrator.planning.work import Work, work_of
+from orchestrator.spec.cluster import ClusterSpec
+from orchestrator.spec.run import RunSpec
+from orchestrator.units import format_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overflow:
+    """A legal layout that no device holds. Memory in bytes on one rank of every stage."""
+
+    layout: Layout
+    hardware: Hardware
+    stage_memory: tuple[Memory, ...]
+    stages: Stages
+
+    @property
+    def stage(self) -> int:
+        """The stage that needs most."""
+        return fullest(self.stage_memory)
+
+    @property
+    def beyond(self) -> int:
+        """Bytes that the stage needs more than the device has."""
+        return self.stage_memory[self.stage].total - self.hardware.device.memory
+
+    def as_dict(self, problems: PlanError) -> dict[str, Any]:
+        """For `FORMAT=json`."""
+        return {
+            "fits": False,
+            "problems": [asdict(problem) for problem in problems.problems],
+            "layout": asdict(self.layout),
+            "stage": self.stage,
+            "beyond": self.beyond,
+            "memory": self.hardware.device.memory,
+            "stages": [asdict(memory) | {"total": memory.total} for memory in self.stage_memory],
+        }
+
+
+def overflow_of(spec: RunSpec[Any], cluster: ClusterSpec) -> Overflow | None:
+    """The refused layout, `auto` read as what takes least of its memory; None where memory was not why."""
+    architecture: Architecture = spec.model.architecture()
+    hardware = hardware_of(cluster)
+    devices = cluster.nodes * hardware.per_node
+    layout = resolve(spec, architecture, devices)
+    if not breaks_no_rule(case_of(spec, architecture, layout, hardware.device, devices, hardware.per_node)):
+        return None
+    work = min((work_of(spec, architecture, one) for one in _tries(spec, layout)), key=lambda work: _most(work, hardware))
+    layout = work.layout
+    found = Overflow(layout=layout, hardware=hardware, stage_memory=memory_of(work, hardware), stages=work.stages)
+    return found if found.beyond > 0 else None
+
+
+def _tries(spec: RunSpec[Any], layout: Layout) -> list[Layout]:
+    """The layout with every ZeRO stage that the page leaves open."""
+    legal = CAPABILITIES[layout.engine].zero_stages_of_optimizer[spec.training.optimizer.name]
+    stages = [stage for stage in legal if stage >= layout.zero] if spec.parallelism.zero is None else []
+    return [replace(layout, zero=stage) for stage in stages] or [layout]
+
+
+def _most(work: Work, hardware: Hardware) -> int:
+    return max(memory.total for memory in memory_of(work, hardware))
+
+
+def render_overflow(found: Overflow, title: str, *, width: int = 100, colour: bool = False) -> str:
+    """The verdict and the bars."""
+    ink, width = Ink(colour), within(width)
+    limit, layout = found.hardware.device.memory, found.layout
+    need = found.stage_memory[found.stage].total
+    where = f"stage {found.stage} of {layout.pipeline}" if layout.pipeline > 1 else "every rank"
+    verdict = (
+        f"{where} needs {format_bytes(need)} of {format_bytes(limit)},"
+        f" {format_bytes(found.beyond)} too much, with {layout.engine}: {cut_of(layout)}"
+    )
+    lines = labelled("fits", f"no; {verdict}", width)
+    lines[0] = lines[0].replace("no;", f"{ink('bad', 'no')};", 1)
+    over = sum(memory.total > limit for memory in found.stage_memory)
+    note = [f"  {over} of {layout.pipeline} stages overflow"] if over > 1 and layout.pipeline > 1 else []
+    table = stage_table(found.stage_memory, found.stages, layout, found.hardware.per_node, limit, width, ink)
+    return "\n".join([*hanging("", title, width), *lines, *note, "", *table])
