@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from orchestrator.planning.memory import Memory
 from orchestrator.planning.timing import StepTime
@@ -36,6 +36,12 @@ WHAT = {
 def memory_parts(memory: Memory) -> dict[str, int]:
     """Bytes on the device by part, those that are none left out."""
     return {name: int(value) for name, value in asdict(memory).items() if name != "host" and value}
+
+
+def parts_of(memories: Iterable[Memory]) -> list[str]:
+    """The parts that any stage has, in the order in which they are declared."""
+    used = {name for memory in memories for name in memory_parts(memory)}
+    return [field.name for field in fields(Memory) if field.name in used]
 
 
 def time_parts(step: StepTime) -> dict[str, float]:

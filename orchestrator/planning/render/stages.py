@@ -8,7 +8,7 @@ from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory
 from orchestrator.planning.render.bars import stacked
 from orchestrator.planning.render.lines import Ink, cut, joined
-from orchestrator.planning.render.parts import letters, memory_parts
+from orchestrator.planning.render.parts import letters, memory_parts, parts_of
 from orchestrator.planning.stages import Chunk, Stages
 from orchestrator.units import format_bytes
 
@@ -24,7 +24,7 @@ def stage_table(
 
     The stage that needs most is marked with `>`; what a stage needs beyond the device stands behind the `|`.
     """
-    worst, names = fullest(memories), _names(memories)
+    worst, names = fullest(memories), parts_of(memories)
     signs = letters(names)
     shown = _shown(len(memories), worst)
     cells = {stage: _cells(stages[stage], layout, per_node, stage) for stage in shown}
@@ -56,10 +56,6 @@ def fullest(memories: Sequence[Memory]) -> int:
 
 
 _HEAD = ("layers", "nodes", "ranks")
-
-
-def _names(memories: Sequence[Memory]) -> list[str]:
-    return list(dict.fromkeys(name for memory in memories for name in memory_parts(memory)))
 
 
 def _indented(lines: Sequence[str]) -> list[str]:
