@@ -7,10 +7,9 @@ measured: no band is better than a made-up one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from orchestrator.planning.plan import Plan
+from orchestrator.planning.plan import Plan
+from orchestrator.planning.published.bands import bands_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +26,20 @@ class Band:
         return "" if error is None else f" ± {100 * error:.0f} %"
 
 
-UNKNOWN = Band(source="not measured on this cluster: estimates from data sheets and the planner's defaults")
+UNKNOWN = Band(source="not measured on hardware like this: estimates from data sheets and the planner's defaults")
 
 
 def band_of(plan: Plan) -> Band:
-    """What the cluster page's calibration says of its own error."""
+    """What the cluster page's calibration says of its own error; else what published runs on such devices showed."""
     said = plan.cluster.calibration
-    if not said.error:
+    if said.error:
+        where = said.source or f"calibration of {plan.device_spec.name}"
+        return Band(time=said.error.get("time"), memory=said.error.get("memory"), source=f"mean absolute error of this cluster's calibration: {where}")
+    found = bands_of(plan.device_spec.name, plan.engine)
+    if found is None:
         return UNKNOWN
-    where = said.source or f"calibration of {plan.device_spec.name}"
-    return Band(time=said.error.get("time"), memory=said.error.get("memory"), source=where)
+    calibrated = said.source is not None
+    band = found.calibrated if calibrated else found.defaults
+    which = "calibrated" if calibrated else "with the planner's defaults"
+    source = f"mean absolute error on published runs on {found.generation} devices, {which}: {band.time_n} of time, {band.memory_n} of memory"
+    return Band(time=band.time, memory=band.memory, source=f"{source} ({found.date})" if found.date else source)

@@ -36,6 +36,6 @@ def floating(start: float, length: float, whole: float, width: int) -> str:
     first, last = start / whole * width * 8, (start + length) / whole * width * 8
     left, right = int(first // 8), int(last // 8)
     if right <= left:
-        piece = _EIGHTHS[max(1, round(last - first))] if last > first else ""
+        piece = _EIGHTHS[min(7, max(1, round(last - first)))] if last > first else ""
         return (" " * left + piece)[:width]
     return (" " * left + "█" * (right - left) + _EIGHTHS[int(last % 8)]).rstrip()[:width]

@@ -1,34 +1,10 @@
-"""The best layouts that a search found, whatever it calls them: a row each."""
+"""The best layouts that a search found, in words."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 from orchestrator.planning.layout import Layout
 
-if TYPE_CHECKING:
-    from orchestrator.planning.plan import Plan
-
 MOST = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """One layout: seconds of a step, bytes on the stage that needs most, and what was said of it."""
-
-    layout: Layout
-    step_s: float
-    memory: int
-    why: str = ""
-
-
-def candidates_of(plan: Plan) -> tuple[Candidate, ...]:
-    """The plan's best layouts, fastest first, its own among them; none where no search was asked for."""
-    found = getattr(plan, "candidates", ())
-    return tuple(
-        Candidate(layout=one.layout, step_s=one.step_s, memory=one.memory, why=getattr(one, "why", "")) for one in found[:MOST]
-    )
 
 
 def cut_of(layout: Layout) -> str:

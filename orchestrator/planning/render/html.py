@@ -131,9 +131,11 @@ def _scaling(report: Report) -> str:
 
 
 def _candidates(report: Report) -> str:
-    if not report.candidates:
+    found, searched = report.plan.candidates, report.plan.searched
+    if not found:
         return ""
-    return _section("Best layouts", "The fastest that the search found; the first is this plan.", candidate_table(report.candidates))
+    of = f" of {searched.legal:,} layouts that break no rule, {searched.estimated:,} of which were estimated" if searched else ""
+    return _section("Best layouts", f"The fastest{of}; the first is this plan.", candidate_table(found))
 
 
 def _reliability(report: Report) -> str:

@@ -11,7 +11,6 @@ from orchestrator.planning.flops import flops_per_token
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.reliability import Reliability, reliability_of
 from orchestrator.planning.render.band import Band, band_of
-from orchestrator.planning.render.candidates import Candidate, candidates_of
 from orchestrator.planning.render.scaling import Scaling, scaling_of
 from orchestrator.planning.render.timeline import Timeline, timeline_of
 from orchestrator.planning.time import CONVENTION
@@ -28,7 +27,6 @@ class Report:
     plan: Plan
     band: Band
     reliability: Reliability
-    candidates: tuple[Candidate, ...]
     mfu: dict[str, float]
     """Model FLOPs utilisation by convention (planning/flops.py)."""
     hfu: tuple[str, float] | None
@@ -71,7 +69,6 @@ class Report:
             "expected_cost": self.expected_cost,
             "reliability": asdict(self.reliability),
             "error": asdict(self.band),
-            "candidates": [asdict(candidate) for candidate in self.candidates],
             "scaling": asdict(self.scaling),
             "pipeline": {"bubble": self.timeline.bubble, "computing_s": self.timeline.end, "after_s": self.timeline.after},
             "calibration": asdict(self.plan.hardware.calibration) | {"source": self.plan.cluster.calibration.source},
@@ -83,7 +80,7 @@ class Report:
 def report_of(plan: Plan) -> Report:
     """What follows from a plan, with nothing that takes long."""
     return Report(
-        plan=plan, band=band_of(plan), reliability=reliability_of(plan), candidates=candidates_of(plan),
+        plan=plan, band=band_of(plan), reliability=reliability_of(plan),
         mfu={name: _utilisation(plan, name) for name in MFU_CONVENTIONS},
         hfu=(HARDWARE[plan.recompute], _utilisation(plan, HARDWARE[plan.recompute])) if plan.recompute in HARDWARE else None,
     )  # fmt: skip

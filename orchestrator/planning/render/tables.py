@@ -7,10 +7,11 @@ from dataclasses import asdict
 from html import escape
 
 from orchestrator.planning.rank_map import node_lines
-from orchestrator.planning.render.candidates import Candidate, cut_of
+from orchestrator.planning.render.candidates import MOST, cut_of
 from orchestrator.planning.render.report import Report
 from orchestrator.planning.render.scaling import Scaling
 from orchestrator.planning.render.stages import layers_of
+from orchestrator.planning.search import Candidate
 from orchestrator.units import format_bytes, format_count, format_duration
 
 
@@ -37,11 +38,12 @@ def pairs(rows: Iterable[tuple[str, str]]) -> str:
 
 def candidate_table(candidates: Sequence[Candidate]) -> str:
     """The best layouts, the first of which was taken."""
-    best = candidates[0].step_s
+    best = candidates[0].step.total
     rows = [
-        (str(place), cut_of(one.layout), one.layout.engine, format_duration(one.step_s), f"{one.step_s / best - 1:+.1%}", format_bytes(one.memory), one.why)
-        for place, one in enumerate(candidates, 1)
-    ]
+        (str(place), cut_of(one.layout), one.layout.engine, format_duration(one.step.total), f"{one.step.total / best - 1:+.1%}",
+         format_bytes(one.memory.total), one.reason)
+        for place, one in enumerate(candidates[:MOST], 1)
+    ]  # fmt: skip
     return table(("", "layout", "engine", "step", "slower", "fullest rank", ""), rows, numbers=(3, 4, 5), chosen=0)
 
 

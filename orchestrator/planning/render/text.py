@@ -9,8 +9,8 @@ from orchestrator.planning.batch import Segment
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.rank_map import node_lines
 from orchestrator.planning.render.bars import floating
-from orchestrator.planning.render.candidates import cut_of
-from orchestrator.planning.render.lines import LABEL, Ink, cut, hanging, joined, labelled, within
+from orchestrator.planning.render.candidates import MOST, cut_of
+from orchestrator.planning.render.lines import LABEL, Ink, hanging, joined, labelled, within
 from orchestrator.planning.render.parts import time_parts
 from orchestrator.planning.render.report import Report, report_of
 from orchestrator.planning.render.stages import fullest, stage_table
@@ -111,7 +111,7 @@ def _step(report: Report, width: int, ink: Ink) -> list[str]:
     parts = time_parts(step)
     small = {name: value for name, value in parts.items() if value < SMALL * step.total}
     shown = {name: value for name, value in parts.items() if name not in small}
-    if small:
+    if sum(small.values()) >= 0.0005 * step.total:
         shown["rest"] = sum(small.values())
     bar = width - 2 - LABEL - 18
     lines, start = [], 0.0
@@ -144,16 +144,19 @@ def _reliability(report: Report, width: int, ink: Ink) -> list[str]:
 
 
 def _candidates(report: Report, width: int, ink: Ink) -> list[str]:
-    if not report.candidates:
+    found, searched = report.plan.candidates[:MOST], report.plan.searched
+    if not found:
         return []
-    best = report.candidates[0].step_s
-    rows = [
-        f"  {place}  {format_duration(one.step_s):>8} {one.step_s / best - 1:>+6.1%}  {format_bytes(one.memory):>10}  {cut_of(one.layout)}"
-        + (f"  {one.why}" if one.why else "")
-        for place, one in enumerate(report.candidates, 1)
-    ]
-    head = f"the best {len(rows)} layouts: a step, the fullest rank, the layout"
-    return [f"  {ink('bold', head)}", *(cut(row, width) for row in rows)]
+    best = found[0].step.total
+    rows = []
+    for place, one in enumerate(found, 1):
+        slower = f"{one.step.total / best - 1:+.1%}" if place > 1 else "chosen"
+        start = f"  {place}  {format_duration(one.step.total):>7} {slower:>7} {format_bytes(one.memory.total):>10}  "
+        why = f"; {one.reason.rpartition(' slower: ')[2]}" if place > 1 else ""
+        rows += hanging(start, f"{one.layout.engine} {cut_of(one.layout)}{why}", width)
+    of = f" of {searched.legal:,} that break no rule" if searched else ""
+    head = f"the best {len(found)} layouts{of}: step, fullest rank, layout"
+    return [f"  {ink('bold', head)}", *rows]
 
 
 def _map(plan: Plan, width: int, ink: Ink) -> list[str]:
@@ -161,7 +164,7 @@ def _map(plan: Plan, width: int, ink: Ink) -> list[str]:
     layout = plan.layout
     if layout.tensor * layout.pipeline * layout.context * layout.expert == 1:
         return []
-    lines = []
+    lines: list[str] = []
     for line in node_lines(plan):
         start, _, ranks = line.partition(": ")
         if not ranks:
