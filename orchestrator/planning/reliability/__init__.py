@@ -9,6 +9,7 @@
     progress.py     work done, saved and lost between two events
     outcome.py      what a simulated run says: days, share of useful time, losses by cause
     defaults.py     what a cluster page that says nothing is taken to mean, with sources
+    spares.py       how many spare nodes suffice
     sizes.py        on how many nodes a run can go on
     estimate.py     reliability_of and conditions_of: a plan -> numbers
     scaling.py      the same job on 8 ... 100,000 devices

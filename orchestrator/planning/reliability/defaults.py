@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from orchestrator.planning.reliability.checkpoints import Storage
 from orchestrator.planning.reliability.conditions import DAY, Hazard, Recovery, Stragglers, switch_hazard
 from orchestrator.planning.reliability.rates import LLAMA_3, Component
+from orchestrator.planning.reliability.spares import CERTAINTY
 from orchestrator.spec.cluster import ClusterSpec
-from orchestrator.units import format_bytes, format_duration
+from orchestrator.units import format_duration
 
 DETECT_S = 60.0
 RESTART_S = 600.0
-"""Together the 11 minutes (quartiles 10 and 11) that lay between automatic retries on 63 nodes (report on SKT's B200 cluster, 2026)."""
+"""Together the 11 minutes (quartiles 10 and 11) that lay between automatic retries on 63 nodes (arXiv:2605.09370, abstract)."""
 REPAIR_S = DAY
 """Assumed: no report among those in rates.py says how long repairs took."""
 NODE_BANDWIDTH = 1e9
@@ -37,6 +38,8 @@ class Circumstances:
     hazards: tuple[Hazard, ...]
     stragglers: Stragglers | None
     recovery: Recovery
+    """Its spare nodes are those that are said, else none."""
+    spares_said: bool
     storage: Storage
     assumed: tuple[str, ...]
 
@@ -54,13 +57,14 @@ def circumstances(cluster: ClusterSpec) -> Circumstances:
             assumed.append(words)
         return otherwise if value is None else value
 
+    if said.spare_nodes is None:
+        assumed.append(f"spare_nodes: as many as are in repair at once, {CERTAINTY:.0%} of the time")
     rate = default(
         said.failures_per_1000_node_days, LLAMA_3.per_1000_node_days,
         f"failures_per_1000_node_days {LLAMA_3.per_1000_node_days:.1f}: {LLAMA_3.name}, {LLAMA_3.reference}",
     )  # fmt: skip
     detect = default(said.detect, DETECT_S, f"detect {format_duration(DETECT_S)}, restart {format_duration(RESTART_S)} where not said")
     restart = RESTART_S if said.restart is None else said.restart
-    spares = default(said.spare_nodes, 0, "spare_nodes 0: a failed node is missing until it is repaired")
     repair = default(said.repair, REPAIR_S, f"repair {format_duration(REPAIR_S)}: an assumption, no source")
     hazards = [
         Hazard(name=component, component=component, per_1000_node_days=rate * share, takes=TAKES[component], detect_s=detect)
@@ -75,7 +79,8 @@ def circumstances(cluster: ClusterSpec) -> Circumstances:
     storage, words = _storage(cluster)
     return Circumstances(
         hazards=tuple(hazards), stragglers=_stragglers(cluster), storage=storage, assumed=(*assumed, *words),
-        recovery=Recovery(restart_s=restart, spares=int(spares), fetch_s=said.fetch or 0.0, repair_s=repair),
+        recovery=Recovery(restart_s=restart, spares=said.spare_nodes or 0, fetch_s=said.fetch or 0.0, repair_s=repair),
+        spares_said=said.spare_nodes is not None,
     )  # fmt: skip
 
 
@@ -102,8 +107,5 @@ def _storage(cluster: ClusterSpec) -> tuple[Storage, tuple[str, ...]]:
         else:
             found.append((node or math.inf, whole or LARGEST_BANDWIDTH))
     (node_write, write), (node_read, read) = found
-    words = (
-        f"storage {' and '.join(silent)} {format_bytes(NODE_BANDWIDTH)}/s per node, {format_bytes(LARGEST_BANDWIDTH)}/s in all:"
-        " Llama 3 and BLOOM"
-    )
+    words = f"storage {' and '.join(silent)} at 1 GB/s per node, 2 TB/s in all: Llama 3 and BLOOM"
     return Storage(node_write=node_write, node_read=node_read, write=write, read=read), (words,) if silent else ()

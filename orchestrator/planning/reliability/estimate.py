@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from orchestrator.planning.plan import Plan
 from orchestrator.planning.reliability import intervals
-from orchestrator.planning.reliability.checkpoints import blocking, checkpoint_bytes, contents_of
+from orchestrator.planning.reliability.checkpoints import (
+    asynchronous,
+    blocking,
+    checkpoint_bytes,
+    contents_of,
+)
 from orchestrator.planning.reliability.conditions import Conditions, Pause
-from orchestrator.planning.reliability.defaults import Circumstances, circumstances
+from orchestrator.planning.reliability.defaults import NODE_COPY, Circumstances, circumstances
 from orchestrator.planning.reliability.sizes import node_counts
+from orchestrator.planning.reliability.spares import spares_that_suffice
+
+if TYPE_CHECKING:
+    from orchestrator.planning.plan import Plan
 
 FORWARD = 1 / 3
 """Time of a forward pass as a share of a step, for validation: a backward pass takes twice as long (Kaplan et al. 2020)."""
@@ -73,8 +82,8 @@ def reliability_of(plan: Plan) -> Reliability:
 def conditions_of(plan: Plan, devices: int | None = None) -> Conditions:
     """The plan's run, or the same job on another number of devices, to simulate.
 
-    Other devices scale ideally: the undisturbed time shrinks as they grow in number, spare nodes grow with them, and
-    the run saves at Daly's interval instead of the page's.
+    Other devices scale ideally: the undisturbed time shrinks as they grow in number, the spare nodes that are said grow
+    with them, and the run saves at Daly's interval instead of the page's. Spare nodes that are not said suffice.
     """
     around = circumstances(plan.cluster)
     count = devices or plan.world_size
@@ -88,12 +97,23 @@ def conditions_of(plan: Plan, devices: int | None = None) -> Conditions:
         rate = sum(hazard.per_1000_node_days for hazard in around.hazards)
         every_s = max(step_s, _best(save.stall_s, intervals.job_mtbf(rate, nodes), work_s))
     spares = math.ceil(around.recovery.spares * nodes / plan.nodes)
+    if not around.spares_said:
+        spares = spares_that_suffice(around.hazards, nodes, around.recovery.repair_s)
     restart_s = around.recovery.restart_s + _load_s(plan, around, size, nodes)
     return Conditions(
         nodes=nodes, work_s=work_s, every_s=every_s, save=save, hazards=around.hazards, stragglers=around.stragglers,
         recovery=replace(around.recovery, restart_s=restart_s, spares=spares, sizes=node_counts(plan, nodes)),
         pauses=_validation(plan, step_s),
     )  # fmt: skip
+
+
+def asynchronous_conditions(plan: Plan) -> Conditions:
+    """The plan's run if its saves went to host memory first, at the interval that is best then: no shorter than a write."""
+    around, blocked = circumstances(plan.cluster), conditions_of(plan)
+    size = checkpoint_bytes(plan.architecture.parameters, contents_of(plan.spec.training.optimizer.name))
+    save = asynchronous(size, around.storage, blocked.nodes, NODE_COPY)
+    best_s = _best(save.stall_s, intervals.job_mtbf(blocked.per_1000_node_days, blocked.nodes), blocked.work_s)
+    return replace(blocked, save=save, every_s=max(best_s, save.persist_s, plan.time.step_s))
 
 
 def _best(save_s: float, mtbf_s: float, work_s: float) -> float:

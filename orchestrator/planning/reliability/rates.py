@@ -82,12 +82,12 @@ RSC_2 = Source(
     note="the rate is published, the count follows from it; 8,000 A100 over eleven months",
 )  # fmt: skip
 LABLUP = Source(
-    name="SKT / Lablup B200", reference="technical report on 504 B200, 2026", nodes=63, days=55, failures=10,
+    name="SKT / Lablup B200", reference="arXiv:2605.09370", nodes=63, days=55, failures=10,
     note="failures with an XID only; the median automatic retry came after 11 minutes",
 )  # fmt: skip
 BLOOM = Source(
-    name="BLOOM 176B", reference="bigscience, train/tr11-176B-ml/chronicles.md", nodes=48, days=7, failures=1,
-    note="'every week or so one of the gpus dies'",
+    name="BLOOM 176B", reference="arXiv:2211.05100", nodes=48, days=7, failures=1.5,
+    note="'1-2 GPU failures per week' over the run; the chronicles of its second month say 'every week or so'",
 )  # fmt: skip
 OPT = Source(
     name="OPT-175B", reference="metaseq, projects/OPT/chronicles", nodes=124, days=57, failures=2 * 57,

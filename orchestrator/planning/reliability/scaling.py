@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.planning.plan import Plan
 from orchestrator.planning.reliability import intervals
 from orchestrator.planning.reliability.conditions import Conditions
-from orchestrator.planning.reliability.estimate import Reliability, conditions_of, reliability_of
+from orchestrator.planning.reliability.estimate import (
+    Reliability,
+    asynchronous_conditions,
+    conditions_of,
+    reliability_of,
+)
 from orchestrator.planning.reliability.outcome import Outcomes
 from orchestrator.planning.reliability.simulate import simulate
+
+if TYPE_CHECKING:
+    from orchestrator.planning.plan import Plan
 
 SEEDS = 10
 SEEDS_PER_ROW = 5
@@ -39,6 +46,9 @@ class Simulation:
     reliability: Reliability
     outcomes: Outcomes
     best: Row
+    without_spares: Outcomes
+    asynchronous: Outcomes
+    """With saves that training does not wait for, at their best interval."""
     rows: tuple[Row, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -46,6 +56,8 @@ class Simulation:
         return {
             "reliability": {name: _finite(value) for name, value in asdict(self.reliability).items()},
             "simulated": self.outcomes.as_dict(),
+            "simulated_without_spares": self.without_spares.as_dict(),
+            "simulated_asynchronous": self.asynchronous.as_dict(),
             "simulated_best_interval": self.best.outcomes.as_dict(),
             "scaling": [
                 {
@@ -64,9 +76,15 @@ def simulate_plan(plan: Plan, devices: Sequence[int] = (), seed: int = 0) -> Sim
         plan=plan,
         reliability=reliability_of(plan),
         outcomes=simulate(conditions_of(plan), SEEDS, seed),
+        without_spares=simulate(_without_spares(conditions_of(plan)), SEEDS, seed),
+        asynchronous=simulate(asynchronous_conditions(plan), SEEDS, seed),
         best=_row(plan, plan.world_size, SEEDS, seed),
         rows=tuple(_row(plan, count, SEEDS_PER_ROW, seed) for count in sorted({*devices, plan.world_size})),
     )
+
+
+def _without_spares(conditions: Conditions) -> Conditions:
+    return replace(conditions, recovery=replace(conditions.recovery, spares=0))
 
 
 def _row(plan: Plan, devices: int, seeds: int, seed: int) -> Row:

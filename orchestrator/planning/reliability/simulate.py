@@ -16,7 +16,7 @@ from orchestrator.planning.reliability.crew import Crew
 from orchestrator.planning.reliability.outcome import CAUSES, Outcome, Outcomes
 from orchestrator.planning.reliability.progress import Progress
 
-HOPELESS = 50.0
+HOPELESS = 20.0
 """A run that takes so many times its undisturbed time is given up."""
 
 
@@ -37,7 +37,7 @@ class _Run:
         self._failures = {hazard.name: 0 for hazard in conditions.hazards}
         self._planned = 0
         self._busy: tuple[float, str] | None = None
-        """What holds training up without ending it: when it is over, and its cause."""
+        """What holds training up without ending it: seconds that are left of it, and its cause."""
         self._slow: list[float] = []
         """When each straggler will be found."""
         self._rates = [hazard.per_1000_node_days for hazard in conditions.hazards]
@@ -114,18 +114,21 @@ class _Run:
             self._now += seconds
             progress.done = goal
             if goal >= self._of.work_s or goal >= progress.next_save:
-                self._busy = (self._now + progress.backlog_s(self._now) + self._of.save.stall_s, "checkpoints")
+                self._busy = (progress.backlog_s(self._now) + self._of.save.stall_s, "checkpoints")
             else:
                 position = self._pauses.index(goal)
                 self._pauses[position] += self._of.pauses[position].every_s
-                self._busy = (self._now + self._of.pauses[position].lasts_s, "evaluation")
+                self._busy = (self._of.pauses[position].lasts_s, "evaluation")
 
     def _wait_for_busy(self, until: float) -> None:
         assert self._busy is not None
-        end, cause = self._busy
-        self._lost[cause] += min(end, until) - self._now
-        self._now = min(end, until)
-        if self._now < end:
+        left, cause = self._busy
+        seconds = min(left, until - self._now)
+        self._lost[cause] += seconds
+        self._now += seconds
+        if seconds < left:
+            self._now = until
+            self._busy = (left - seconds, cause)
             return
         self._busy = None
         if cause == "checkpoints":
@@ -189,11 +192,15 @@ class _Run:
     def _gather(self) -> None:
         """Spare nodes for those lost; else fewer nodes; else it waits."""
         joined = self._crew.gather(self._now)
-        while not self._crew.in_use and self._now < self._end:
-            self._idle(self._crew.next_return - self._now, "waiting for nodes")
+        while self._now < self._end:
+            ready = self._crew.in_use
+            wait = self._of.recovery.fetch_s if ready else self._crew.next_return - self._now
+            if ready and not joined:
+                break
+            self._idle(wait, "waiting for nodes")
+            if ready and self._crew.in_use == ready:
+                break
             joined = self._crew.gather(self._now)
-        if joined:
-            self._idle(self._of.recovery.fetch_s, "waiting for nodes")
         self._draw_failure()
 
     def _restart(self) -> Hazard | None:

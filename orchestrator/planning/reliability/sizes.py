@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from orchestrator.planning.plan import Plan
+if TYPE_CHECKING:
+    from orchestrator.planning.plan import Plan
 
 
 def replicas(plan: Plan) -> tuple[int, ...]:
