@@ -49,6 +49,15 @@ def labelled(label: str, text: str, width: int) -> list[str]:
     return hanging(f"  {label:<{LABEL}}", text, width)
 
 
+def headed(words: str, width: int, ink: Ink) -> list[str]:
+    """The head of a part of the screen; what it says stands out, what explains it (after `;`) does not."""
+    head = words.partition(";")[0]
+    first, *rest = hanging("  ", words, width)
+    if first.startswith(f"  {head}"):
+        first = f"  {ink('bold', head)}{first[2 + len(head):]}"
+    return [first, *rest]
+
+
 def hanging(start: str, text: str, width: int) -> list[str]:
     """Text after `start`, its further lines under the text."""
     wrapped = textwrap.wrap(text, width - len(start), break_long_words=True, break_on_hyphens=False) or [""]

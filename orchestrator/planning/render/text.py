@@ -10,7 +10,7 @@ from orchestrator.planning.plan import Plan
 from orchestrator.planning.rank_map import node_lines
 from orchestrator.planning.render.bars import floating
 from orchestrator.planning.render.candidates import MOST, cut_of
-from orchestrator.planning.render.lines import LABEL, Ink, hanging, joined, labelled, within
+from orchestrator.planning.render.lines import LABEL, Ink, hanging, headed, joined, labelled, within
 from orchestrator.planning.render.parts import time_parts
 from orchestrator.planning.render.report import Report, report_of
 from orchestrator.planning.render.stages import fullest, stage_table
@@ -103,7 +103,7 @@ def _memory(report: Report, width: int, ink: Ink) -> list[str]:
     head = f"memory of a rank, {format_bytes(limit)} each" + (f"; the sizes are stage {fullest(plan.stage_memory)}'s" if plan.pipeline > 1 else "")
     table = stage_table(plan.stage_memory, plan.stages, plan.layout, plan.per_node, limit, width, ink)
     host = [f"    and {format_bytes(plan.memory.host)} of host memory"] if plan.memory.host else []
-    return [f"  {ink('bold', head)}", *table, *host]
+    return [*headed(head, width, ink), *table, *host]
 
 
 def _step(report: Report, width: int, ink: Ink) -> list[str]:
@@ -119,7 +119,7 @@ def _step(report: Report, width: int, ink: Ink) -> list[str]:
         block = floating(start, value, step.total, bar)
         lines.append(f"  {name:<{LABEL}}{format_duration(value):>9}{value / step.total:>7.1%}  {block}")
         start += value
-    return [f"  {ink('bold', f'one step, {format_duration(step.total)}')}{_not_hidden(parts)}", *lines]
+    return [*headed(f"one step, {format_duration(step.total)}{_not_hidden(parts)}", width, ink), *lines]
 
 
 def _not_hidden(parts: dict[str, float]) -> str:
@@ -140,7 +140,7 @@ def _reliability(report: Report, width: int, ink: Ink) -> list[str]:
     ]
     if report.plan.device == "cpu" or found.interruptions < 0.005:
         rows = rows[:1]
-    return [f"  {ink('bold', 'saving and interruptions')}", *(line for label, text in rows for line in labelled(label, text, width))]
+    return [*headed("saving and interruptions", width, ink), *(line for label, text in rows for line in labelled(label, text, width))]
 
 
 def _candidates(report: Report, width: int, ink: Ink) -> list[str]:
@@ -156,7 +156,7 @@ def _candidates(report: Report, width: int, ink: Ink) -> list[str]:
         rows += hanging(start, f"{one.layout.engine} {cut_of(one.layout)}{why}", width)
     of = f" of {searched.legal:,} that break no rule" if searched else ""
     head = f"the best {len(found)} layouts{of}: step, fullest rank, layout"
-    return [f"  {ink('bold', head)}", *rows]
+    return [*headed(head, width, ink), *rows]
 
 
 def _map(plan: Plan, width: int, ink: Ink) -> list[str]:
