@@ -18,6 +18,7 @@ from orchestrator.planning.render.tables import (
     rank_table,
     scaling_table,
 )
+from orchestrator.planning.render.words import seconds
 from orchestrator.planning.time import CONVENTION
 from orchestrator.units import format_bytes, format_count, format_duration
 
@@ -30,8 +31,8 @@ def render_html(report: Report, title: str) -> str:
         f'<header><h1>{escape(name)}</h1><p class="soft"><code>{escape(title)}</code></p>{_verdict(report)}</header>',
         _figures(report),
         _section("Run", "", _run(report)),
-        _section("Memory of a rank", _memory_words(report), memory_plot(plan.stage_memory, plan.device_spec.memory)),
-        _section("One step", _step_words(report), waterfall_plot(plan.time.step)),
+        _section("Memory of a rank", _memory_words(report), _scroll(memory_plot(plan.stage_memory, plan.device_spec.memory))),
+        _section("One step", _step_words(report), _scroll(waterfall_plot(plan.time.step))),
         _section("Pipeline schedule" if plan.pipeline > 1 else "Schedule", _timeline_words(report), _scroll(timeline_plot(report.timeline))),
         _scaling(report),
         _candidates(report),
@@ -72,7 +73,7 @@ def _figures(report: Report) -> str:
     hours = f"{report.device_hours:,.0f}" if report.device_hours >= 10 else f"{report.device_hours:.2g}"
     figures = [
         ("Time of the run", format_duration(time.total_s), expected),
-        ("One step", format_duration(time.step_s) + report.band.of("time"), f"{plan.total_steps:,} steps"),
+        ("One step", seconds(time.step_s) + report.band.of("time"), f"{plan.total_steps:,} steps"),
         ("Tokens per second", format_count(time.tokens_per_s), f"{format_count(time.tokens_per_s / plan.world_size)} per device"),
         (f"MFU, convention {CONVENTION}", f"{time.mfu:.1%}", conventions + hardware),
         ("Device-hours", hours, f"{plan.world_size:,} x {plan.device_spec.name}"),
@@ -83,7 +84,7 @@ def _figures(report: Report) -> str:
     mtbf = "none expected" if math.isinf(found.mtbf_s) else f"one every {format_duration(found.mtbf_s)}"
     figures.append(("Interruptions", f"{found.interruptions:,.1f}" if math.isfinite(found.interruptions) else "without end", mtbf))
     figures.append(("Useful time (ETTR)", f"{found.ettr:.1%}", f"{found.best_ettr:.1%} with the best interval"))
-    figures.append(("Checkpoint", format_bytes(found.checkpoint_bytes), f"{format_duration(found.save_s)} to write"))
+    figures.append(("Checkpoint", format_bytes(found.checkpoint_bytes), f"{seconds(found.save_s)} to write"))
     items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>" for name, value, note in figures)
     return f'<dl class="figures">{items}</dl>'
 
@@ -143,7 +144,7 @@ def _reliability(report: Report) -> str:
     mtbf = "none expected" if math.isinf(found.mtbf_s) else f"one every {format_duration(found.mtbf_s)} on {found.nodes:,} nodes"
     count = f"{found.interruptions:,.1f} in all" if math.isfinite(found.interruptions) else "without end"
     rows = [
-        ("checkpoint", f"{format_bytes(found.checkpoint_bytes)}, {format_duration(found.save_s)} to write, {format_duration(found.load_s)} to read"),
+        ("checkpoint", f"{format_bytes(found.checkpoint_bytes)}, {seconds(found.save_s)} to write, {seconds(found.load_s)} to read"),
         ("interval", f"every {format_duration(found.every_s)} ({found.every_steps:,} steps), as the page says"),
         ("best interval", f"every {format_duration(found.best_s)} ({found.best_steps:,} steps)"),
         ("failures", f"{mtbf}, {count}"),

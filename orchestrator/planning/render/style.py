@@ -30,18 +30,19 @@ p { margin: .25rem 0 .75rem; max-width: 44rem } .soft, .note { color: var(--soft
 code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; overflow-wrap: anywhere }
 .verdict { display: inline-block; margin: 1rem 0 .25rem; padding: .3rem .8rem; border: 1.5px solid; border-radius: .4rem; font-weight: 600 }
 .good { color: var(--good) } .bad { color: var(--bad) }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(12.5rem, 1fr)); gap: .75rem; margin: 1rem 0 0; padding: 0 }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1rem 0 0; padding: 0 }
 .figures div { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .7rem .9rem }
 .figures dt { color: var(--soft); font-size: .8rem } .figures dd { margin: 0; font-size: 1.35rem; font-weight: 600; line-height: 1.3 }
 .figures dd small { display: block; font-size: .8rem; font-weight: 400; color: var(--soft); line-height: 1.4 }
 svg { display: block; width: 100%; height: auto; margin: .5rem 0; overflow: visible }
-svg text { fill: var(--ink); font-size: 14px; font-family: inherit } svg .soft { fill: var(--soft) } .pair svg text { font-size: 24px } svg .small { font-size: 12px }
-svg .strong { font-weight: 600 } svg .inside { fill: var(--on); font-size: 9.5px; pointer-events: none }
+svg text { fill: var(--ink); font-size: 14px; font-family: inherit; paint-order: stroke; stroke: var(--ground); stroke-width: 3px; stroke-linejoin: round } svg .soft { fill: var(--soft) } .pair svg text { font-size: 24px } svg .small { font-size: 12px }
+svg .strong { font-weight: 600 } svg .inside { fill: var(--on); font-size: 9.5px; pointer-events: none; stroke: none }
 svg .axis { stroke: var(--line); stroke-width: 1 } svg .limit { stroke: var(--bad); stroke-width: 2; stroke-dasharray: 6 3 }
 svg .idle { fill: var(--panel); stroke: var(--line); stroke-width: 1 } svg .edge { stroke: var(--ground); stroke-width: .75 }
 svg .curve { fill: none; stroke-width: 2.5 } svg .dashed { stroke-dasharray: 7 4 } svg .ideal { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 2 4; fill: none }
 svg .here { fill: none; stroke: var(--ink); stroke-width: 1.5 }
 .scroll { overflow-x: auto } .scroll svg { min-width: 40rem }
+.map { max-width: none; font-size: .875rem }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(24rem, 1fr)); gap: 1rem 2rem }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; margin: .5rem 0; padding: 0; font-size: .875rem }
 .legend i { display: inline-block; width: .8em; height: .8em; border-radius: .15em; margin-right: .4em; vertical-align: -.05em }

@@ -11,8 +11,9 @@ from orchestrator.planning.render.candidates import MOST, cut_of
 from orchestrator.planning.render.report import Report
 from orchestrator.planning.render.scaling import Scaling
 from orchestrator.planning.render.stages import layers_of
+from orchestrator.planning.render.words import seconds
 from orchestrator.planning.search import Candidate
-from orchestrator.units import format_bytes, format_count, format_duration
+from orchestrator.units import format_bytes, format_count
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = (), chosen: int | None = None) -> str:
@@ -40,7 +41,7 @@ def candidate_table(candidates: Sequence[Candidate]) -> str:
     """The best layouts, the first of which was taken."""
     best = candidates[0].step.total
     rows = [
-        (str(place), cut_of(one.layout), one.layout.engine, format_duration(one.step.total), f"{one.step.total / best - 1:+.1%}",
+        (str(place), cut_of(one.layout), one.layout.engine, seconds(one.step.total), f"{one.step.total / best - 1:+.1%}" if place > 1 else "chosen",
          format_bytes(one.memory.total), one.reason)
         for place, one in enumerate(candidates[:MOST], 1)
     ]  # fmt: skip
@@ -54,14 +55,15 @@ def rank_table(report: Report) -> str:
     for stage, chunks in enumerate(plan.stages):
         first, last = stage * plane, (stage + 1) * plane - 1
         rows.append((str(stage), layers_of(chunks), f"{first // plan.per_node}–{last // plan.per_node}", f"{first:,}–{last:,}"))
-    lines = "".join(f"<p><code>{escape(line)}</code></p>" for line in node_lines(plan))
+    cut = plan.tensor * plan.pipeline * plan.context * plan.layout.expert > 1
+    lines = "".join(f'<p class="map"><code>{escape(line)}</code></p>' for line in node_lines(plan)) if cut else ""
     return table(("stage", "layers", "nodes", "ranks"), rows) + lines
 
 
 def scaling_table(scaling: Scaling) -> str:
     """Both curves in numbers."""
     rows = [
-        (name, f"{p.devices:,}", f"{p.nodes:,}", f"{p.sequences:,}", str(p.micro_batch), str(p.zero), format_duration(p.step_s),
+        (name, f"{p.devices:,}", f"{p.nodes:,}", f"{p.sequences:,}", str(p.micro_batch), str(p.zero), seconds(p.step_s),
          format_count(p.tokens_per_s), f"{p.mfu:.1%}")
         for name, points in (("strong", scaling.strong), ("weak", scaling.weak)) for p in points
     ]  # fmt: skip
@@ -82,4 +84,4 @@ def calibration_table(report: Report) -> str:
 def _number(name: str, value: float) -> str:
     if name.endswith("_bytes"):
         return format_bytes(value)
-    return format_duration(value) if name.endswith("_s") else f"{value:.4g}"
+    return seconds(value) if name.endswith("_s") else f"{value:.4g}"

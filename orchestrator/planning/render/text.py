@@ -14,6 +14,7 @@ from orchestrator.planning.render.lines import LABEL, Ink, hanging, headed, join
 from orchestrator.planning.render.parts import time_parts
 from orchestrator.planning.render.report import Report, report_of
 from orchestrator.planning.render.stages import fullest, stage_table
+from orchestrator.planning.render.words import seconds
 from orchestrator.units import format_bytes, format_count, format_duration
 
 SMALL = 0.002
@@ -53,7 +54,7 @@ def _verdict(report: Report, width: int, ink: Ink) -> list[str]:
         ("fits", f"yes; {fits}{band.of('memory')}"),
         ("time", f"{days}{expected}"),
         *([("cost", _cost(report))] if time.cost is not None else []),
-        ("speed", f"{format_duration(time.step_s)} a step{band.of('time')}; {format_count(time.tokens_per_s)} tokens/s,"
+        ("speed", f"{seconds(time.step_s)} a step{band.of('time')}; {format_count(time.tokens_per_s)} tokens/s,"
                   f" {format_count(time.tokens_per_s / plan.world_size)} per device"),
         ("MFU", f"{conventions}{hardware}"),
         ("error", band.source),
@@ -117,9 +118,9 @@ def _step(report: Report, width: int, ink: Ink) -> list[str]:
     lines, start = [], 0.0
     for name, value in shown.items():
         block = floating(start, value, step.total, bar)
-        lines.append(f"  {name:<{LABEL}}{format_duration(value):>9}{value / step.total:>7.1%}  {block}")
+        lines.append(f"  {name:<{LABEL}}{seconds(value):>9}{value / step.total:>7.1%}  {block}")
         start += value
-    return [*headed(f"one step, {format_duration(step.total)}{_not_hidden(parts)}", width, ink), *lines]
+    return [*headed(f"one step, {seconds(step.total)}{_not_hidden(parts)}", width, ink), *lines]
 
 
 def _not_hidden(parts: dict[str, float]) -> str:
@@ -134,7 +135,7 @@ def _reliability(report: Report, width: int, ink: Ink) -> list[str]:
     mtbf = "no failures expected" if math.isinf(found.mtbf_s) else f"one every {format_duration(found.mtbf_s)} on {found.nodes} node{'s' if found.nodes > 1 else ''}"
     count = f"{found.interruptions:,.1f}" if math.isfinite(found.interruptions) else "without end"
     rows = [
-        ("checkpoint", f"{format_bytes(found.checkpoint_bytes)}, {format_duration(found.save_s)} to write; {every}; {best}"),
+        ("checkpoint", f"{format_bytes(found.checkpoint_bytes)}, {seconds(found.save_s)} to write; {every}; {best}"),
         ("failures", f"{mtbf}, {count} in all; {format_duration(found.restart_s)} to be back at work"),
         ("ETTR", f"{found.ettr:.1%} of the time is useful; {found.best_ettr:.1%} with the best interval"),
     ]
@@ -151,7 +152,7 @@ def _candidates(report: Report, width: int, ink: Ink) -> list[str]:
     rows = []
     for place, one in enumerate(found, 1):
         slower = f"{one.step.total / best - 1:+.1%}" if place > 1 else "chosen"
-        start = f"  {place}  {format_duration(one.step.total):>7} {slower:>7} {format_bytes(one.memory.total):>10}  "
+        start = f"  {place}  {seconds(one.step.total):>7} {slower:>7} {format_bytes(one.memory.total):>10}  "
         why = f"; {one.reason.rpartition(' slower: ')[2]}" if place > 1 else ""
         rows += hanging(start, f"{one.layout.engine} {cut_of(one.layout)}{why}", width)
     of = f" of {searched.legal:,} that break no rule" if searched else ""

@@ -9,7 +9,8 @@ import pytest
 
 from orchestrator.planning.render import render
 from orchestrator.planning.render.lines import as_ascii, visible
-from orchestrator.units import format_bytes, format_duration
+from orchestrator.planning.render.words import seconds
+from orchestrator.units import format_bytes
 from tests.planning.golden.make_screens import FOLDER, SCREENS, screen
 from tests.planning.render.plans import PAIRS, shipped, title
 from tests.plans import tiny_plan
@@ -69,7 +70,7 @@ class TestWhatItSays:
         step = shipped("bloom").time.step
         told = render(shipped("bloom"), "")
         for name, value in vars(step).items():
-            assert (f"\n  {name}" in told and format_duration(value) in told) or value < 0.02 * step.total
+            assert (f"\n  {name}" in told and seconds(value) in told) or value < 0.02 * step.total
 
     def test_an_mfu_never_stands_without_its_convention(self) -> None:
         told = render(shipped("bloom"), "")

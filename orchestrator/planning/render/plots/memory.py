@@ -26,10 +26,10 @@ def memory_plot(memories: Sequence[Memory], limit: int) -> str:
     inside += [text(LEFT + mark * unit * scale, bottom + 18, f"{mark:g}", "soft small", anchor="middle") for mark in marks]
     inside.append(text(WIDTH - RIGHT + 28, bottom + 18, scale_name, "soft small"))
     worst = max(range(len(memories)), key=lambda stage: memories[stage].total)
-    for stage, memory in enumerate(memories):
-        inside += _row(stage, memory, names, scale, TOP + row * stage, row, strong=stage == worst and len(memories) > 1, single=len(memories) == 1)
     at = LEFT + limit * scale
     inside += [line(at, TOP - 6, at, bottom, "limit"), text(at, TOP - 10, f"device {format_bytes(limit)}", "soft small", anchor="middle")]
+    for stage, memory in enumerate(memories):
+        inside += _row(stage, memory, names, scale, TOP + row * stage, row, strong=stage == worst and len(memories) > 1, single=len(memories) == 1)
     drawn = drawing(bottom + 26, "Memory of a rank on every pipeline stage, by part", *inside)
     return legend((names.index(name) % COLOURS, name, WHAT.get(name, name)) for name in names) + drawn
 

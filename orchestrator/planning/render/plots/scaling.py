@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from orchestrator.planning.render.plots.legend import legend
 from orchestrator.planning.render.scaling import Point, Scaling
 from orchestrator.planning.render.svg import drawing, element, line, text, ticks
-from orchestrator.units import format_count, format_duration
+from orchestrator.planning.render.words import seconds
+from orchestrator.units import format_count
 
 LEFT, TOP, BOTTOM, RIGHT = 110, 16, 320, 980
 STRONG, WEAK = 0, 1
@@ -75,7 +76,7 @@ def _curves(scaling: Scaling, across: Callable[[float], float], up: Callable[[Po
         for point in points:
             tip = (
                 f"{name}, {point.devices:,} devices: {format_count(point.tokens_per_s)} tokens/s, MFU {point.mfu:.1%},"
-                f" {format_duration(point.step_s)} a step of {point.sequences:,} sequences"
+                f" {seconds(point.step_s)} a step of {point.sequences:,} sequences"
             )
             drawn.append(element("circle", element("title", tip), cx=across(point.devices), cy=up(point), r=6, class_=f"p{colour}"))
     now = next(point for point in scaling.strong if point.devices == here)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from orchestrator.planning.render.plots.legend import legend
 from orchestrator.planning.render.svg import WIDTH, drawing, line, rect, text
 from orchestrator.planning.render.timeline import Operation, Timeline
-from orchestrator.units import format_duration
+from orchestrator.planning.render.words import seconds
 
 LEFT, RIGHT, TOP, GAP = 80, 10, 6, 44
 WHOLE, WINDOW = 96, 36
@@ -49,7 +49,7 @@ def timeline_plot(timeline: Timeline) -> str:
         middle = (windows[0].at(windows[0].end) + windows[1].left) / 2
         inside.append(text(middle, TOP + height * timeline.stages / 2 + 5, "· · ·", "soft", anchor="middle"))
     entries = [(FORWARD, "forward", "forward passes"), (BACKWARD, "backward", "backward passes, with what is computed again")]
-    entries += [(AFTER, " and ".join(timeline.after), "after the last backward pass")] if timeline.after else []
+    entries += [(AFTER, ", ".join(timeline.after), "after the last backward pass")] if timeline.after else []
     name = f"Schedule of {timeline.micro_batches} micro-batches on {timeline.stages} stages"
     return legend(entries) + drawing(bottom + 30, name, *inside)
 
@@ -77,7 +77,7 @@ def _operation(operation: Operation, window: _Window, height: float, chunks: int
     chunk = f", chunk {operation.chunk}" if chunks > 1 else ""
     tip = (
         f"stage {operation.stage}: {operation.kind} of micro-batch {operation.micro_batch}{chunk},"
-        f" {format_duration(operation.end - operation.start)} from {format_duration(operation.start)}"
+        f" {seconds(operation.end - operation.start)} from {seconds(operation.start)}"
     )
     drawn = [rect(left, top + 1, right - left, height - 2, f"p{colour} edge", tip)]
     words = str(operation.micro_batch)
@@ -89,12 +89,12 @@ def _operation(operation: Operation, window: _Window, height: float, chunks: int
 def _after(timeline: Timeline, window: _Window, height: float) -> list[str]:
     """What every stage does when the last backward pass is over."""
     drawn, start = [], timeline.end
-    for name, seconds in timeline.after.items():
-        if window.has(start, start + seconds):
-            left, right = window.at(start), window.at(start + seconds)
-            tip = f"{name}, {format_duration(seconds)}"
+    for name, lasts in timeline.after.items():
+        if window.has(start, start + lasts):
+            left, right = window.at(start), window.at(start + lasts)
+            tip = f"{name}, {seconds(lasts)}"
             drawn += [rect(left, TOP + height * stage + 1, right - left, height - 2, f"p{AFTER} edge", tip) for stage in range(timeline.stages)]
-        start += seconds
+        start += lasts
     return drawn
 
 
@@ -103,5 +103,5 @@ def _axis(window: _Window, bottom: float) -> list[str]:
     drawn = []
     for time, anchor in ((window.start, "start"), (window.end, "end")):
         at = window.at(time)
-        drawn += [line(at, bottom, at, bottom + 6, "axis"), text(at, bottom + 20, format_duration(time), "soft small", anchor=anchor)]
+        drawn += [line(at, bottom, at, bottom + 6, "axis"), text(at, bottom + 20, seconds(time), "soft small", anchor=anchor)]
     return drawn

@@ -5,8 +5,8 @@ from __future__ import annotations
 from orchestrator.planning.render.parts import WHAT, time_parts
 from orchestrator.planning.render.plots.legend import legend
 from orchestrator.planning.render.svg import WIDTH, drawing, line, rect, text, ticks
+from orchestrator.planning.render.words import seconds
 from orchestrator.planning.timing import StepTime
-from orchestrator.units import format_duration
 
 KINDS = {"computing": 0, "communication, not hidden": 1, "waiting": 6, "optimizer": 3}
 _KIND = {
@@ -35,7 +35,7 @@ def waterfall_plot(step: StepTime) -> str:
     start = 0.0
     for place, (part, value) in enumerate(parts.items()):
         top = TOP + ROW * place
-        told = f"{format_duration(value)} · {value / step.total:.1%}"
+        told = f"{seconds(value)} · {value / step.total:.1%}"
         inside += [
             text(LEFT - 10, top + 17, part, anchor="end"),
             rect(LEFT + start * scale, top + 2, max(1.0, value * scale), ROW - 5, f"p{KINDS[kind_of(part)]}", f"{WHAT.get(part, part)}: {told}"),
@@ -45,8 +45,8 @@ def waterfall_plot(step: StepTime) -> str:
     top = TOP + ROW * len(parts)
     inside += [
         text(LEFT - 10, top + 17, "step", "strong", anchor="end"),
-        rect(LEFT, top + 10, step.total * scale, 5, "p6", format_duration(step.total)),
-        text(LEFT + step.total * scale + 8, top + 17, format_duration(step.total), "strong"),
+        rect(LEFT, top + 10, step.total * scale, 5, "p6", seconds(step.total)),
+        text(LEFT + step.total * scale + 8, top + 17, seconds(step.total), "strong"),
     ]
     used = [kind for kind in KINDS if any(kind_of(part) == kind for part in parts)]
     return legend((KINDS[kind], kind, kind) for kind in used) + drawing(bottom + 26, "Seconds of one step, by part", *inside)
