@@ -121,9 +121,9 @@ class TestFailures:
         assert outcome.lost_s["incidents"] == pytest.approx(25.3 * HOUR)
 
     def test_an_incident_in_the_middle_of_a_pause_leaves_the_rest_of_it(self) -> None:
-        """The end of a pause was a time on the clock, which an incident passed by: the pause lasted minus a day."""
+        """The end of a pause was a time on the clock, which an incident passed by: the pause lasted less than nothing."""
         pause = Pause(name="evaluation", every_s=1000, lasts_s=3000)
-        for outcome in simulate(run(work_s=10_000.0, pauses=(pause,), incidents_s=(DAY,) * 5), seeds=20).runs:
+        for outcome in simulate(run(work_s=10_000.0, pauses=(pause,), incidents_s=(HOUR,) * 5), seeds=20).runs:
             assert outcome.lost_s["evaluation"] == pytest.approx(9 * 3000)
 
 
