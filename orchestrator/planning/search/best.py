@@ -91,7 +91,7 @@ class _Search:
             self._push_kinds(shape)
         while self._heap:
             bound, _, kind, place, room = heapq.heappop(self._heap)
-            if bound > self.limit or self.found.estimated >= MOST_ESTIMATED:
+            if bound > self.limit or (self.found.best and self.found.estimated >= MOST_ESTIMATED):
                 self.found.bound = bound
                 break
             if place is None:
