@@ -85,16 +85,18 @@ def _searched(
         found = search(space, judge, share=1.0)
     if not found.best:
         raise _nothing_found(case, space, found, hardware, exactly=exactly)
-    candidates = explained([(layout, step, memory) for _, _, layout, step, memory in found.best], hardware.device.memory)
-    searched = Searched(legal=space.count(), estimated=found.estimated, fitted=found.fitted)
+    candidates = explained([(layout, step, memory) for _, layout, step, memory in found.best], hardware.device.memory)
+    best = candidates[0].step.total
+    searched = Searched(
+        legal=space.count(), estimated=found.estimated, fitted=found.fitted, unsettled=max(0.0, 1 - found.bound / best)
+    )
     layout = candidates[0].layout
-    free = f" with {room:.0%} of memory to spare" if room else ", none with memory to spare"
-    reasons = [
-        f"searched: {searched.legal:,} legal layouts, {searched.estimated:,} that could be fastest estimated,"
-        f" {searched.fitted:,} of them fit{free}",
-        f"chosen for {candidates[0].reason}",
-        *_idle(spec, layout, devices),
-    ]
+    reasons = [f"searched: {searched.legal:,} legal layouts, {searched.estimated:,} of them estimated; {candidates[0].reason}"]
+    if searched.unsettled:
+        reasons.append(f"the search stopped there; what it left can be at most {searched.unsettled:.0%} faster, by a bound that nothing reaches")
+    if not room:
+        reasons.append(f"no layout leaves {HEAD_ROOM:.0%} of memory free")
+    reasons += _idle(spec, layout, devices)
     if layout.offload != "none":
         reasons.append(f"offload {layout.offload}: nothing fits without it")
     return Choice(
@@ -109,7 +111,7 @@ def _nothing_found(case: Case, space: Space, found: Found, hardware: Hardware, *
         left = f"no legal layout takes exactly {case.devices} devices" if exactly else f"no legal layout on {case.devices} devices"
         fix = "say fewer keys of it, or run on another number of devices"
         return PlanError(complaints or [Problem(path="parallelism", message=left, fix=fix)])
-    layout, need = found.least
+    _, layout, need = found.least
     message = (
         f"does not fit: none of {space.count():,} legal layouts on {case.devices} x {hardware.device.name} with"
         f" {format_bytes(hardware.device.memory)} each; the leanest ({layout.engine}, {layout.product}) takes {_parts(need)}"

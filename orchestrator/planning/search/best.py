@@ -1,8 +1,8 @@
 """The fastest layouts that fit, found without estimating the rest: best first, by a bound on what each can reach.
 
         kind      shape, micro-batch, recomputation    bound: all devices computing, nothing else
-          place   + pipeline and data degree           bound: + the bubble of the finest interleaving
-            room  + virtual chunks                     bound: + its own bubble; then memory and time are estimated
+          place   + pipeline and data degree           bound: + the fullest stage, and the bubble of the finest interleaving
+            room  + virtual chunks                     bound: + its own bubble; then time is estimated, then memory
 
 One heap holds all three. What is taken from it has the lowest bound of all that is left, so once that bound is beyond the
 fifth best time found, nothing left can be among the best five.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from orchestrator.planning.layout import Layout
@@ -22,6 +21,8 @@ from orchestrator.planning.search.judge import Judge
 from orchestrator.planning.search.space import Modes, Shape, Space
 from orchestrator.planning.timing import StepTime
 
+MOST_ESTIMATED = 4_000
+"""Layouts whose time is estimated: a search answers in seconds, and says so where it could not rule out the rest."""
 _SLACK = 1.15
 """A place is given up without looking at all of its layouts when its leanest needs so much more than there is."""
 _ENGINES = ("deepspeed", "megatron", "reference")
@@ -29,20 +30,30 @@ _RECOMPUTE = ("none", "selective", "full")
 
 Place = tuple[int, int]
 Room = tuple[int, int]
+Rank = tuple[float, tuple[object, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """Layouts whose layers take the same time."""
+
+    shape: Shape
+    micro_batch: int
+    recompute: str
 
 
 @dataclass(kw_only=True)
 class Found:
-    """What a search has found so far. `least`: the layout that needs least memory of those looked at."""
+    """What a search has found so far, the best first. `least`: the layout that needs least memory of those looked at.
 
-    best: list[tuple[float, tuple[object, ...], Layout, StepTime, Memory]] = field(default_factory=list)
+    bound: seconds that nothing of what was left out goes below.
+    """
+
+    best: list[tuple[Rank, Layout, StepTime, Memory]] = field(default_factory=list)
     estimated: int = 0
     fitted: int = 0
-    least: tuple[Layout, Memory] | None = None
-
-    def note(self, layout: Layout, memory: Memory) -> None:
-        if self.least is None or memory.total < self.least[1].total:
-            self.least = (layout, memory)
+    bound: float = float("inf")
+    least: tuple[int, Layout, Memory] | None = None
 
 
 def preference(layout: Layout) -> tuple[object, ...]:
@@ -66,85 +77,112 @@ class _Search:
         self.space, self.judge, self.share, self.most = space, judge, share, most
         self.found = Found()
         self._order = itertools.count()
-        self._heap: list[tuple[float, int, Shape, str, int, Place | None, Room | None]] = []
-        self._hopeless: dict[tuple[Shape, Place], bool] = {}
+        self._heap: list[tuple[float, int, Kind, Place | None, Room | None]] = []
+        self._hopeless: dict[tuple[Shape, Place], bool | None] = {}
+        self._modes: dict[tuple[str, str], tuple[Modes, ...]] = {}
 
     @property
     def limit(self) -> float:
         """Seconds beyond which nothing is among the best."""
-        return self.found.best[-1][0] if len(self.found.best) == self.most else float("inf")
+        return self.found.best[-1][0][0] if len(self.found.best) == self.most else float("inf")
 
     def run(self) -> Found:
         for shape in self.space.shapes():
             self._push_kinds(shape)
         while self._heap:
-            bound, _, shape, recompute, micro_batch, place, room = heapq.heappop(self._heap)
-            if bound > self.limit:
+            bound, _, kind, place, room = heapq.heappop(self._heap)
+            if bound > self.limit or (self.found.best and self.found.estimated >= MOST_ESTIMATED):
+                self.found.bound = bound
                 break
             if place is None:
-                self._push_places(shape, recompute, micro_batch)
+                self._push_places(kind)
             elif room is None:
-                self._push_rooms(shape, recompute, micro_batch, place)
+                self._push_rooms(kind, place)
             else:
-                self._estimate(shape, recompute, place, room)
+                self._estimate(kind, place, room)
         return self.found
 
-    def _push(self, bound: float, shape: Shape, recompute: str, micro_batch: int, place: Place | None, room: Room | None) -> None:
-        if bound <= self.limit:
-            heapq.heappush(self._heap, (bound, next(self._order), shape, recompute, micro_batch, place, room))
-
     def _push_kinds(self, shape: Shape) -> None:
-        places = list(self.space.places(shape))
-        if not places:
+        widest = max((pipeline * data for pipeline, data in self.space.places(shape)), default=0)
+        if not widest:
             return
-        widest = max(pipeline * data for pipeline, data in places)
-        for recompute in dict.fromkeys(modes.recompute for modes in self.space.modes(shape.engine)):
+        for recompute in self._recomputes(shape.engine):
             for micro_batch in self.space.micro_batches:
-                each, fixed = self.judge.computing(shape, micro_batch, recompute)
-                self._push(each * self.judge.sequences / micro_batch / widest + fixed, shape, recompute, micro_batch, None, None)
+                computing = self.judge.computing(shape, micro_batch, recompute)
+                bound = computing.whole * self.judge.sequences / micro_batch / widest + computing.fixed
+                self._push(bound, Kind(shape=shape, micro_batch=micro_batch, recompute=recompute))
 
-    def _push_places(self, shape: Shape, recompute: str, micro_batch: int) -> None:
-        for place in self.space.places(shape):
-            chunks = [virtual for virtual, size in self.space.rooms(shape, *place) if size == micro_batch]
-            if chunks:
-                finest = (max(chunks), micro_batch)
-                self._push(self.judge.bound(shape, place, finest, recompute), shape, recompute, micro_batch, place, None)
+    def _push_places(self, kind: Kind) -> None:
+        computing, sequences = self.judge.computing(kind.shape, kind.micro_batch, kind.recompute), self.judge.sequences
+        for place in self.space.places(kind.shape):
+            finest = self.space.finest(kind.shape, *place, kind.micro_batch)
+            if finest:
+                rounds = sequences // (place[1] * kind.micro_batch)
+                self._push(computing.at_best(place[0], finest, rounds), kind, place)
 
-    def _push_rooms(self, shape: Shape, recompute: str, micro_batch: int, place: Place) -> None:
-        if self._is_hopeless(shape, place):
+    def _push_rooms(self, kind: Kind, place: Place) -> None:
+        for room in self.space.rooms(kind.shape, *place):
+            if room[1] == kind.micro_batch:
+                self._push(self.judge.bound(kind.shape, place, room, kind.recompute), kind, place, room)
+
+    def _push(self, bound: float, kind: Kind, place: Place | None = None, room: Room | None = None) -> None:
+        if bound <= self.limit:
+            heapq.heappush(self._heap, (bound, next(self._order), kind, place, room))
+
+    def _estimate(self, kind: Kind, place: Place, room: Room) -> None:
+        if self._is_hopeless(kind.shape, place):
             return
-        for room in self.space.rooms(shape, *place):
-            if room[1] == micro_batch:
-                self._push(self.judge.bound(shape, place, room, recompute), shape, recompute, micro_batch, place, room)
+        for modes in self._modes[kind.shape.engine, kind.recompute]:
+            layout = self.space.layout(kind.shape, *place, *room, modes)
+            total, step = self.judge.time(layout)
+            self.found.estimated += 1
+            rank = (float(f"{total:.9e}"), preference(layout))
+            if len(self.found.best) == self.most and rank > self.found.best[-1][0]:
+                continue
+            memory = self._memory(layout)
+            if not self.judge.fits(layout, self.share):
+                self._hopeless.setdefault((kind.shape, place), None)
+            elif breaks_no_rule(self.space.case_of(layout)):
+                self.found.fitted += 1
+                found = [*self.found.best, (rank, layout, step, memory)]
+                self.found.best = sorted(found, key=lambda known: known[0])[: self.most]
+
+    def _memory(self, layout: Layout) -> Memory:
+        total, memory = self.judge.memory(layout)
+        if self.found.least is None or total < self.found.least[0]:
+            self.found.least = (total, layout, memory)
+        return memory
 
     def _is_hopeless(self, shape: Shape, place: Place) -> bool:
-        """Whether not even the leanest of a place is near to fitting."""
+        """Whether not even the leanest of a place is near to fitting; asked once one of its layouts did not fit."""
         key = (shape, place)
-        if key not in self._hopeless:
+        if key in self._hopeless and self._hopeless[key] is None:
             modes = max(self.space.modes(shape.engine), key=_leanness)
             virtual, micro_batch = min(self.space.rooms(shape, *place), key=lambda room: (room[1], room[0]))
             layout = self.space.layout(shape, *place, virtual, micro_batch, modes)
-            memory = self.judge.memory(layout)
-            self.found.note(layout, memory)
-            self._hopeless[key] = not self.judge.fits(memory, layout, _SLACK * self.share)
-        return self._hopeless[key]
+            self._memory(layout)
+            self._hopeless[key] = not self.judge.fits(layout, _SLACK * self.share)
+        return bool(self._hopeless.get(key))
 
-    def _estimate(self, shape: Shape, recompute: str, place: Place, room: Room) -> None:
-        for modes in self._modes(shape.engine, recompute):
-            layout = self.space.layout(shape, *place, *room, modes)
-            memory = self.judge.memory(layout)
-            self.found.estimated += 1
-            self.found.note(layout, memory)
-            if not self.judge.fits(memory, layout, self.share) or not breaks_no_rule(self.space.case_of(layout)):
-                continue
-            self.found.fitted += 1
-            step = self.judge.time(layout)
-            entry = (float(f"{step.total:.9e}"), preference(layout), layout, step, memory)
-            if len(self.found.best) < self.most or entry[:2] < self.found.best[-1][:2]:
-                self.found.best = sorted([*self.found.best, entry], key=lambda known: known[:2])[: self.most]
+    def _recomputes(self, engine: str) -> list[str]:
+        """Ways to recompute that differ from a plainer one: fused attention keeps no scores that `selective` could drop."""
+        for modes in self.space.modes(engine):
+            known = self._modes.setdefault((engine, modes.recompute), ())
+            if modes not in known:
+                self._modes[engine, modes.recompute] = (*known, modes)
+        legal = [recompute for name, recompute in self._modes if name == engine]
+        return [recompute for recompute in legal if not (recompute == "selective" and "none" in legal and self._alike(engine))]
 
-    def _modes(self, engine: str, recompute: str) -> Iterator[Modes]:
-        return (modes for modes in self.space.modes(engine) if modes.recompute == recompute)
+    def _alike(self, engine: str) -> bool:
+        """Whether `selective` is `none` by another name on this engine, in time and in memory."""
+        shape = next(shape for shape in self.space.shapes() if shape.engine == engine)
+        layouts = [
+            self.space.layout(shape, 1, 1, 1, self.space.micro_batches[0], Modes(zero=0, offload="none", recompute=recompute))
+            for recompute in ("none", "selective")
+        ]
+        (time, _), (other_time, _) = (self.judge.time(layout) for layout in layouts)
+        (memory, _), (other_memory, _) = (self.judge.memory(layout) for layout in layouts)
+        return time == other_time and memory == other_memory
 
 
 def _leanness(modes: Modes) -> tuple[int, int, int]:

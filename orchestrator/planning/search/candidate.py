@@ -37,14 +37,17 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Searched:
-    """How far a search looked: layouts that break no rule, those of them that were estimated, and that fit.
+    """How far a search looked.
 
-    What was not estimated can be no faster than the candidates: the search knows a lower bound for each.
+    legal: layouts that break no rule; estimated: those whose time was, since a bound said that they could be among the best;
+    fitted: those of them whose memory was estimated, as they were among the best so far, and fits.
+    unsettled: by which fraction of the best time something that was not estimated could still be faster; 0: nothing is.
     """
 
     legal: int
     estimated: int
     fitted: int
+    unsettled: float = 0.0
 
 
 def explained(found: Sequence[tuple[Layout, StepTime, Memory]], device_memory: int) -> tuple[Candidate, ...]:

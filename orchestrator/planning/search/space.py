@@ -66,6 +66,9 @@ class Space:
         self.length = case.spec.data.sequence_length
         self._offloads = offloads if self.said.offload == "auto" else (self.said.offload,)
         self._rooms = functools.lru_cache(maxsize=None)(self._legal_rooms)
+        self._finest = functools.lru_cache(maxsize=None)(self._finest_rooms)
+        self._places: dict[tuple[str, int, int, int], tuple[tuple[int, int], ...]] = {}
+        self._shapes: tuple[Shape, ...] | None = None
 
     @functools.cached_property
     def engines(self) -> list[str]:
@@ -80,8 +83,13 @@ class Space:
         most = max(1, MOST_TOKENS_PER_MICRO_BATCH // self.length)
         return list(_values(self.said.micro_batch, divisors(self.common, at_most=most)))
 
-    def shapes(self) -> Iterator[Shape]:
+    def shapes(self) -> tuple[Shape, ...]:
         """Every shape that a legal layout may have."""
+        if self._shapes is None:
+            self._shapes = tuple(self._legal_shapes())
+        return self._shapes
+
+    def _legal_shapes(self) -> Iterator[Shape]:
         for engine in self.engines:
             for tensor in self._tensors(engine):
                 for context in self._contexts(engine, tensor):
@@ -92,8 +100,18 @@ class Space:
                                 expert_tensor=cut,
                             )  # fmt: skip
 
-    def places(self, shape: Shape) -> Iterator[tuple[int, int]]:
+    def places(self, shape: Shape) -> tuple[tuple[int, int], ...]:
         """(pipeline, data) degrees that the devices, the nodes and the experts allow; some may leave no micro-batch."""
+        key = (shape.engine, shape.tensor, shape.context, shape.folded)
+        if key not in self._places:
+            self._places[key] = tuple(self._legal_places(shape))
+        return self._places[key]
+
+    def finest(self, shape: Shape, pipeline: int, data: int, micro_batch: int) -> int:
+        """The most virtual chunks that go with a place and a micro-batch; 0: the micro-batch does not."""
+        return self._finest("virtual" in CAPABILITIES[shape.engine].axes, pipeline, data).get(micro_batch, 0)
+
+    def _legal_places(self, shape: Shape) -> Iterator[tuple[int, int]]:
         group = shape.tensor * shape.context
         most = self.case.devices // group
         for pipeline in self._pipelines(shape.engine, most):
@@ -207,6 +225,12 @@ class Space:
         if not self.case.mixtures or "expert" not in CAPABILITIES[shape.engine].axes:
             return True
         return data * shape.context * shape.tensor % shape.folded == 0 and self._stays(shape.folded, world)
+
+    def _finest_rooms(self, interleaves: bool, pipeline: int, data: int) -> dict[int, int]:
+        finest: dict[int, int] = {}
+        for virtual, micro_batch in self._rooms(interleaves, pipeline, data):
+            finest[micro_batch] = max(virtual, finest.get(micro_batch, 0))
+        return finest
 
     def _legal_rooms(self, interleaves: bool, pipeline: int, data: int) -> tuple[tuple[int, int], ...]:
         chunks = range(1, self.layers // pipeline + 1) if interleaves and pipeline > 2 else (1,)
