@@ -18,6 +18,9 @@ PROMPT  ?=
 DEVICES ?=
 SEED    ?=
 ROWS    ?=
+ROWS    ?=
+DEVICES ?=
+SEED    ?=
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate

@@ -1,22 +1,22 @@
-"""Rows -> what each planner says of them: this one fitted and with its defaults, and one constant."""
+"""Rows -> what each planner says of them: this one fitted and with its defaults, and one constant.
+
+The constant is a fraction, of peak FLOP/s for time and of device memory for memory: `constant` is the one with the least
+mean error on the rows that were fitted, `best constant` that on the rows that are scored, which no constant can beat.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.planning.calibration import Calibration
 from orchestrator.planning.flops import flops_per_token
 from orchestrator.planning.memory import memory_of
 from orchestrator.planning.published import Run
+from orchestrator.planning.published.fit import fit
 from orchestrator.planning.timing import step_time
 from orchestrator.planning.work import Work
-
-try:
-    from orchestrator.planning.published.fit import fit
-except ImportError:
-    from benchmarks.planner.standin import fit  # type: ignore[assignment]
 
 MOST_ROWS = 5
 """Of one cluster that constants may be fitted to."""
@@ -67,12 +67,14 @@ def judge(runs: Sequence[Run], shipped: Sequence[Run]) -> Judged:
     fitted = _pooled(fitted)
     used = {_identity(run) for constants in fitted.values() for run in constants.fitted}
     scored = tuple(run for run in runs if _identity(run) not in used)
+    best = {cluster: _fractions([run for run in scored if run.cluster == cluster]) for cluster in clusters}
     return Judged(
         runs=scored, constants=fitted,
         estimates={
             "planner": tuple(_estimate(run, fitted[run.cluster].calibration) for run in scored),
             "defaults": tuple(_estimate(run, run.hardware.calibration) for run in scored),
-            "constant": tuple(_constant(run, fitted[run.cluster]) for run in scored),
+            "constant": tuple(_constant(run, fitted[run.cluster].time, fitted[run.cluster].memory) for run in scored),
+            "best constant": tuple(_constant(run, *best[run.cluster]) for run in scored),
         },
     )  # fmt: skip
 
@@ -83,24 +85,34 @@ def _constants(runs: Sequence[Run], *, known: bool) -> Constants:
     chosen = tuple(run for run in runs if run.id in ids)
     if len(chosen) > MOST_ROWS:
         raise AssertionError(f"{runs[0].cluster} was fitted on {len(chosen)} rows; {MOST_ROWS} are allowed")
-    fractions = [_ideal(run) / run.step_s for run in chosen if run.step_s]
-    shares = [run.peak_bytes / run.hardware.device.memory for run in chosen if run.peak_bytes]
-    return Constants(
-        calibration=found.calibration, fitted=chosen, known=known, time=_mean(fractions), memory=_mean(shares),
-    )  # fmt: skip
+    time, memory = _fractions(chosen)
+    return Constants(calibration=found.calibration, fitted=chosen, known=known, time=time, memory=memory)
+
+
+def _fractions(runs: Sequence[Run]) -> tuple[float | None, float | None]:
+    """The fractions of peak FLOP/s and of device memory with the least mean error on some runs; None where none tells."""
+    slow = [run.step_s / _ideal(run) for run in runs if run.step_s]
+    full = [run.hardware.device.memory / run.peak_bytes for run in runs if run.peak_bytes]
+    time, memory = _least_error(slow), _least_error(full)
+    return (1 / time if time else None), (1 / memory if memory else None)
+
+
+def _least_error(values: Sequence[float]) -> float | None:
+    """The x that minimises sum |x / v - 1|: the median of the values, each weighing 1 / v."""
+    half = sum(1 / value for value in values) / 2
+    for value in sorted(values):
+        half -= 1 / value
+        if half <= 0:
+            return value
+    return None
 
 
 def _pooled(fitted: dict[str, Constants]) -> dict[str, Constants]:
-    """A cluster with no row to fit gets the constant of all others, as this planner's defaults serve it."""
-    time = _mean(value.time for value in fitted.values() if value.time)
-    memory = _mean(value.memory for value in fitted.values() if value.memory)
+    """A cluster with no row to fit gets the median constant of all others, as this planner's defaults serve it."""
+    times = [value.time for value in fitted.values() if value.time]
+    memories = [value.memory for value in fitted.values() if value.memory]
+    time, memory = (statistics.median(values) if values else None for values in (times, memories))
     return {name: replace(value, time=value.time or time, memory=value.memory or memory) for name, value in fitted.items()}
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    """Geometric: half and twice are equally wrong."""
-    logs = [math.log(value) for value in values]
-    return math.exp(sum(logs) / len(logs)) if logs else None
 
 
 def _identity(run: Run) -> tuple[tuple[str, str], ...]:
@@ -114,11 +126,9 @@ def _estimate(run: Run, calibration: Calibration) -> Estimate:
     return Estimate(step_s=step_time(run.work, hardware).total, peak_bytes=peak)
 
 
-def _constant(run: Run, constants: Constants) -> Estimate:
-    share = constants.memory
+def _constant(run: Run, time: float | None, memory: float | None) -> Estimate:
     return Estimate(
-        step_s=_ideal(run) / constants.time if constants.time else None,
-        peak_bytes=share * run.hardware.device.memory if share else None,
+        step_s=_ideal(run) / time if time else None, peak_bytes=memory * run.hardware.device.memory if memory else None
     )  # fmt: skip
 
 
