@@ -18,9 +18,6 @@ PROMPT  ?=
 DEVICES ?=
 SEED    ?=
 ROWS    ?=
-ROWS    ?=
-DEVICES ?=
-SEED    ?=
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate

@@ -80,7 +80,7 @@ def plan(options: argparse.Namespace) -> int:
     try:
         made = plan_for(loaded, grounded, cluster)
     except PlanError as error:
-        found = overflow_of(loaded.spec, grounded)
+        found = overflow_of(error, loaded.spec, grounded)
         if found is not None and options.format == "json":
             _tell(json.dumps(found.as_dict(error), indent=1), options.out)
         elif found is not None:

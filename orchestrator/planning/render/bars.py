@@ -9,12 +9,13 @@ from orchestrator.planning.render.lines import Ink
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def stacked(parts: Mapping[str, float], limit: float, width: int, letters: Mapping[str, str], ink: Ink) -> str:
-    """`WWGGGOOA......`: each part its letter, the rest of `limit` as dots, what is above it behind a stroke.
+def stacked(parts: Mapping[str, float], limit: float, whole: float, width: int, letters: Mapping[str, str], ink: Ink) -> str:
+    """`WWGGGOOA......|`: each part its letter, what is left of `limit` as dots, what is above it behind the stroke.
 
-    Edges are rounded, not lengths, so that a bar of many small parts is as long as their sum.
+    The bar is `width` + 1 columns for `whole`, which bars that stand under one another share. Edges are rounded, not
+    lengths, so that a bar of many small parts is as long as their sum.
     """
-    scale = width / max(limit, sum(parts.values()))
+    scale = width / whole
     edge, total, bar = 0, 0.0, []
     order = list(letters)
     for name, value in parts.items():
@@ -22,13 +23,10 @@ def stacked(parts: Mapping[str, float], limit: float, width: int, letters: Mappi
         end = round(total * scale)
         bar += [ink(str(order.index(name) % 7), letters[name])] * (end - edge)
         edge = end
-    rest = ["."] * (width - edge)
-    bar += [ink("dim", dot) for dot in rest]
     mark = round(limit * scale)
-    if mark < width:
-        bar.insert(mark, ink("bad", "|"))
-        return "".join(bar[: width + 1])
-    return "".join(bar) + "|"
+    bar += [ink("dim", ".")] * (mark - edge)
+    bar.insert(mark, ink("bad" if total > limit else "dim", "|"))
+    return "".join([*bar, *" " * (width + 1 - len(bar))])
 
 
 def floating(start: float, length: float, whole: float, width: int) -> str:

@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from orchestrator.architecture.stack import Architecture
 from orchestrator.errors import PlanError
-from orchestrator.planning.capabilities import CAPABILITIES
-from orchestrator.planning.choose import resolve
 from orchestrator.planning.hardware import Hardware, hardware_of
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory, memory_of
 from orchestrator.planning.render.candidates import cut_of
-from orchestrator.planning.render.lines import Ink, hanging, labelled, within
+from orchestrator.planning.render.lines import LABEL, Ink, hanging, labelled, within
 from orchestrator.planning.render.stages import fullest, stage_table
-from orchestrator.planning.rules import breaks_no_rule, case_of
 from orchestrator.planning.stages import Stages
-from orchestrator.planning.work import Work, work_of
+from orchestrator.planning.work import work_of
 from orchestrator.spec.cluster import ClusterSpec
 from orchestrator.spec.run import RunSpec
 from orchestrator.units import format_bytes
@@ -46,7 +42,7 @@ class Overflow:
         """For `FORMAT=json`."""
         return {
             "fits": False,
-            "problems": [asdict(problem) for problem in problems.problems],
+            "problems": [asdict(replace(problem, about=None)) for problem in problems.problems],
             "layout": asdict(self.layout),
             "stage": self.stage,
             "beyond": self.beyond,
@@ -55,29 +51,14 @@ class Overflow:
         }
 
 
-def overflow_of(spec: RunSpec[Any], cluster: ClusterSpec) -> Overflow | None:
-    """The refused layout, `auto` read as what takes least of its memory; None where memory was not why."""
-    architecture: Architecture = spec.model.architecture()
-    hardware = hardware_of(cluster)
-    devices = cluster.nodes * hardware.per_node
-    layout = resolve(spec, architecture, devices)
-    if not breaks_no_rule(case_of(spec, architecture, layout, hardware.device, devices, hardware.per_node)):
+def overflow_of(error: PlanError, spec: RunSpec[Any], cluster: ClusterSpec) -> Overflow | None:
+    """The layout that a refusal speaks of; None where memory was not why."""
+    layout = next((problem.about for problem in error.problems if isinstance(problem.about, Layout)), None)
+    if layout is None:
         return None
-    work = min((work_of(spec, architecture, one) for one in _tries(spec, layout)), key=lambda work: _most(work, hardware))
-    layout = work.layout
-    found = Overflow(layout=layout, hardware=hardware, stage_memory=memory_of(work, hardware), stages=work.stages)
-    return found if found.beyond > 0 else None
-
-
-def _tries(spec: RunSpec[Any], layout: Layout) -> list[Layout]:
-    """The layout with every ZeRO stage that the page leaves open."""
-    legal = CAPABILITIES[layout.engine].zero_stages_of_optimizer[spec.training.optimizer.name]
-    stages = [stage for stage in legal if stage >= layout.zero] if spec.parallelism.zero is None else []
-    return [replace(layout, zero=stage) for stage in stages] or [layout]
-
-
-def _most(work: Work, hardware: Hardware) -> int:
-    return max(memory.total for memory in memory_of(work, hardware))
+    hardware = hardware_of(cluster)
+    work = work_of(spec, spec.model.architecture(), layout)
+    return Overflow(layout=layout, hardware=hardware, stage_memory=memory_of(work, hardware), stages=work.stages)
 
 
 def render_overflow(found: Overflow, title: str, *, width: int = 100, colour: bool = False) -> str:
@@ -93,6 +74,6 @@ def render_overflow(found: Overflow, title: str, *, width: int = 100, colour: bo
     lines = labelled("fits", f"no; {verdict}", width)
     lines[0] = lines[0].replace("no;", f"{ink('bad', 'no')};", 1)
     over = sum(memory.total > limit for memory in found.stage_memory)
-    note = [f"  {over} of {layout.pipeline} stages overflow"] if over > 1 and layout.pipeline > 1 else []
+    note = [f"  {'':<{LABEL}}{over} of {layout.pipeline} stages overflow; what is behind the | is beyond the device"] if over > 1 and layout.pipeline > 1 else []
     table = stage_table(found.stage_memory, found.stages, layout, found.hardware.per_node, limit, width, ink)
     return "\n".join([*hanging("", title, width), *lines, *note, "", *table])

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from orchestrator.planning.memory import Memory
 from orchestrator.planning.timing import StepTime
 
-WHAT = {
+OF_MEMORY = {
     "weights": "weights in the precision of computing",
     "gradients": "gradient buffer",
     "optimizer": "optimizer state: master weights and moments",
@@ -16,6 +16,8 @@ WHAT = {
     "logits": "scores over the vocabulary and their gradient",
     "buffers": "communication buffers",
     "framework": "interpreter, device context, libraries",
+}
+OF_TIME = {
     "products": "matrix products, forward and backward",
     "attention": "attention's scores and weighted values",
     "elementwise": "operations bound by memory: norms, activations, residuals",
@@ -26,11 +28,12 @@ WHAT = {
     "expert": "exchanges of expert parallelism",
     "bubble": "idle pipeline stages",
     "sends": "activations between pipeline stages",
-    "gradients_exchange": "reducing gradients over replicas, where not hidden",
-    "gathers": "weights gathered from their partitions, where not hidden",
+    "gradients": "reducing gradients over replicas",
+    "gathers": "weights gathered from their partitions",
+    "optimizer": "the optimizer's step",
     "other": "what no layout changes",
 }
-"""What a part is, for legends and tooltips; a part that is not here is shown by its name alone."""
+"""What a part is, for legends and tips; a part that is not here is shown by its name alone."""
 
 
 def memory_parts(memory: Memory) -> dict[str, int]:

@@ -31,8 +31,9 @@ def stage_table(
     widths = [max(len(row[column]) for row in [_HEAD, *cells.values()]) for column in range(len(_HEAD))]
     right = min(sum(widths) + _GAP * len(widths), width - _BEFORE - LEAST_BAR - 1 - _SIZE)
     bar = min(MOST_BAR, width - _BEFORE - 1 - _SIZE - right)
+    whole = max(limit, memories[worst].total)
     if len(memories) == 1:
-        drawn = stacked(memory_parts(memories[0]), limit, width - _BEFORE - 1 - _SIZE, signs, ink)
+        drawn = stacked(memory_parts(memories[0]), limit, whole, width - _BEFORE - 1 - _SIZE, signs, ink)
         return [*_indented(_legend(memories[0], signs, width - 4, ink)), f"    {drawn}{format_bytes(memories[0].total):>{_SIZE}}"]
     lines = _indented(_legend(memories[worst], signs, width - 4, ink))
     lines.append(f"{'  stage':<{_BEFORE + bar + 1 + _SIZE}}{cut(_row(_HEAD, widths), right)}".rstrip())
@@ -44,7 +45,7 @@ def stage_table(
         size = f"{format_bytes(memory.total):>{_SIZE}}"
         start = f"{'>' if stage == worst else ' '} {stage}"
         lines.append(
-            f"{start:<{_BEFORE}}{stacked(memory_parts(memory), limit, bar, signs, ink)}"
+            f"{start:<{_BEFORE}}{stacked(memory_parts(memory), limit, whole, bar, signs, ink)}"
             f"{ink(style, size) if style else size}{cut(_row(cells[stage], widths), right)}".rstrip()
         )
     return lines

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cli import main
+from orchestrator.errors import PlanError
+from orchestrator.planning import make_plan
 from orchestrator.planning.render import Overflow, overflow_of, render_overflow
 from orchestrator.planning.render.lines import visible
 from orchestrator.spec import load_cluster, load_run
@@ -19,7 +22,10 @@ TOO_LARGE = ["--spec", str(ROOT / "model_specs/llama/65b.yaml"), "--cluster", st
 
 def refused(name: str, hardware: str, overrides: str) -> Overflow | None:
     loaded = load_run(ROOT / f"model_specs/{name}.yaml", overrides)
-    return overflow_of(loaded.spec, load_cluster(ROOT / f"cluster/{hardware}.yaml").spec)
+    cluster = load_cluster(ROOT / f"cluster/{hardware}.yaml").spec
+    with pytest.raises(PlanError) as caught:
+        make_plan(loaded.spec, cluster)
+    return overflow_of(caught.value, loaded.spec, cluster)
 
 
 def test_the_stage_that_overflows_is_shown_with_by_how_much() -> None:
@@ -38,6 +44,7 @@ def test_what_is_beyond_the_device_stands_behind_a_stroke() -> None:
     rows = [line for line in render_overflow(found, "", width=100).splitlines() if "|" in line and "GiB" in line]
     over = [memory.total > 80 * 10**9 for memory in found.stage_memory]
     assert [not row.partition("|")[2].startswith(" ") for row in rows] == over
+    assert len({row.index("|") for row in rows}) == 1
 
 
 def test_a_layout_that_breaks_a_rule_was_not_refused_for_its_memory() -> None:
@@ -51,6 +58,12 @@ class TestTheCommand:
         assert told.out == ""
         assert "too much" in " ".join(told.err.split())
         assert "does not fit" in told.err
+
+    def test_the_bar_is_of_the_layout_that_the_message_speaks_of(self, capsys: pytest.CaptureFixture[str]) -> None:
+        main(["plan", *TOO_LARGE])
+        told = capsys.readouterr().err
+        (needs,) = re.findall(r"needs ([\d.]+ \w+) of", told)
+        assert f"takes {needs} per rank" in told
 
     def test_as_json_too(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["plan", *TOO_LARGE, "--format", "json"]) == 3

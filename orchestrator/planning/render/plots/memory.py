@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.planning.memory import Memory
-from orchestrator.planning.render.parts import WHAT, memory_parts, parts_of
+from orchestrator.planning.render.parts import OF_MEMORY, memory_parts, parts_of
 from orchestrator.planning.render.plots.legend import legend
 from orchestrator.planning.render.style import COLOURS
 from orchestrator.planning.render.svg import WIDTH, drawing, line, rect, text, ticks
@@ -31,7 +31,7 @@ def memory_plot(memories: Sequence[Memory], limit: int) -> str:
     for stage, memory in enumerate(memories):
         inside += _row(stage, memory, names, scale, TOP + row * stage, row, strong=stage == worst and len(memories) > 1, single=len(memories) == 1)
     drawn = drawing(bottom + 26, "Memory of a rank on every pipeline stage, by part", *inside)
-    return legend((names.index(name) % COLOURS, name, WHAT.get(name, name)) for name in names) + drawn
+    return legend((names.index(name) % COLOURS, name, OF_MEMORY.get(name, name)) for name in names) + drawn
 
 
 def _row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.planning.render.parts import WHAT, time_parts
+from orchestrator.planning.render.parts import OF_TIME, time_parts
 from orchestrator.planning.render.plots.legend import legend
 from orchestrator.planning.render.svg import WIDTH, drawing, line, rect, text, ticks
 from orchestrator.planning.render.words import seconds
@@ -38,7 +38,7 @@ def waterfall_plot(step: StepTime) -> str:
         told = f"{seconds(value)} · {value / step.total:.1%}"
         inside += [
             text(LEFT - 10, top + 17, part, anchor="end"),
-            rect(LEFT + start * scale, top + 2, max(1.0, value * scale), ROW - 5, f"p{KINDS[kind_of(part)]}", f"{WHAT.get(part, part)}: {told}"),
+            rect(LEFT + start * scale, top + 2, max(1.0, value * scale), ROW - 5, f"p{KINDS[kind_of(part)]}", f"{OF_TIME.get(part, part)}: {told}"),
             text(LEFT + (start + value) * scale + 8, top + 17, told),
         ]
         start += value
