@@ -91,12 +91,12 @@ def _figures(report: Report) -> str:
 
 def _run(report: Report) -> str:
     plan, layout = report.plan, report.plan.layout
-    axes = ", ".join(f"{axis} {getattr(layout, axis)}" for axis in ("data", "tensor", "pipeline", "virtual", "context", "expert"))
+    axes = ", ".join([*(f"{axis} {getattr(layout, axis)}" for axis in ("data", "tensor", "pipeline")), *other_axes(plan)])
     first, last = plan.batch.segments[0].sequences, plan.batch.segments[-1].sequences
     return pairs([
         ("model", f"{plan.architecture.parameters:,} parameters, {len(plan.architecture.blocks)} layers, {plan.precision}"),
         ("devices", f"{plan.world_size:,} x {plan.device_spec.name}, {plan.nodes:,} nodes of {plan.per_node}"),
-        ("layout", f"{layout.engine}: {axes}" + (", sequence parallel" if layout.sequence_parallel else "")),
+        ("layout", f"{layout.engine}: {axes}"),
         ("choices", f"ZeRO {layout.zero}, micro-batch {layout.micro_batch}, recompute {layout.recompute}, offload {layout.offload}"),
         ("batch", f"{last:,} sequences of {plan.sequence_length:,} tokens" + (f", ramping up from {first:,}" if first != last else "")),
         ("run", f"{plan.total_steps:,} steps, {format_count(plan.batch.tokens_after(plan.total_steps))} tokens"),

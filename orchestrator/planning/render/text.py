@@ -76,7 +76,7 @@ def _run(plan: Plan, width: int) -> list[str]:
     batches = ", ".join(f"{part.sequences:,} from step {part.first_step:,}" for part in _shortened(list(plan.batch.segments)))
     batch = batches if len(plan.batch.segments) > 1 else f"{plan.batch.segments[0].sequences:,}"
     nodes = f" on {plan.nodes} nodes of {plan.per_node}" if plan.nodes > 1 else ""
-    axes = [f"{axis} {getattr(layout, axis)}" for axis in ("data", "tensor", "pipeline")] + _other_axes(plan)
+    axes = [f"{axis} {getattr(layout, axis)}" for axis in ("data", "tensor", "pipeline")] + other_axes(plan)
     choices = [f"ZeRO {layout.zero}", f"micro-batch {layout.micro_batch} x {plan.work.micro_batches}", f"recompute {layout.recompute}", f"offload {layout.offload}"]
     rows = [
         ("model", f"{plan.spec.system or plan.spec.model.family}, {format_count(plan.architecture.parameters)} parameters,"

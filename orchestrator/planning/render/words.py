@@ -7,6 +7,6 @@ from orchestrator.units import format_duration
 
 def seconds(value: float) -> str:
     """1.5 -> `1.5s`; 0.0256 -> `25.6 ms`; 0.000271 -> `271 µs`; a minute and more as elsewhere."""
-    if value >= 1 or value == 0:
+    if value >= 0.9995 or value == 0:
         return format_duration(value)
     return f"{value * 1e3:.3g} ms" if value >= 0.9995e-3 else f"{value * 1e6:.3g} µs"
