@@ -74,6 +74,8 @@ class BlockCost:
     stream: float
     keys: float
     routed: float
+    copies: float
+    """Experts that a token is sent to."""
     experts: bool
 
 
@@ -111,7 +113,7 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
             host=HOST_BACKWARD * (host + backward_scores.kernels),
         ),
         stream=tokens * attention.hidden * width, keys=2 * tokens * max(1, attention.kv_heads // tensor) * attention.head_dim * width,
-        routed=sent, experts=isinstance(feed, MixtureOfExperts),
+        routed=sent, copies=routed, experts=isinstance(feed, MixtureOfExperts),
     )  # fmt: skip
 
 

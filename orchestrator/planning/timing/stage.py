@@ -74,9 +74,8 @@ def _add_block(time: StageTime, cost: BlockCost, count: int, work: Work, hardwar
     if work.layout.recompute == "full":
         whole = StageTime()
         again = _add(whole, cost.forward, count, work, hardware, forward)
-    elif work.layout.recompute == "selective" and cost.forward.scores.products:
-        known = hardware.calibration
-        again = count * (seconds(cost.forward.scores.products, known) + cost.forward.scores.moved / known.memory_efficiency)
+    elif work.layout.recompute == "selective":
+        again = count * _selective(cost.forward, work.software.selective, hardware)
     time.recomputed += again
     time.backward += back + again
 
@@ -106,6 +105,13 @@ def _add(time: StageTime, one: Pass, count: int, work: Work, hardware: Hardware,
     return count * (device + idle)
 
 
+def _selective(one: Pass, share: float, hardware: Hardware) -> float:
+    """Seconds of taking scores again (Korthikanti et al. 2022, section 5), or a share of products and what is between them."""
+    known = hardware.calibration
+    scored = seconds(one.scores.products, known) + one.scores.moved / known.memory_efficiency
+    return scored + (share * seconds(one.products, known) + one.moved / known.memory_efficiency if share else 0.0)
+
+
 def _exchanges(cost: BlockCost, work: Work, hardware: Hardware, turns: int) -> _Exchanges:
     """Of one block in one direction. `turns`: keys and values travel once forward; with their gradients backward."""
     layout, known = work.layout, hardware.calibration
@@ -123,6 +129,6 @@ def _exchanges(cost: BlockCost, work: Work, hardware: Hardware, turns: int) -> _
         started += 2 * (layout.context - 1)
     if cost.experts and layout.expert > 1:
         among = group(layout.expert, layout.expert_tensor, hardware.domain)
-        expert = 2 * all_to_all(cost.routed, among, hardware)
+        expert = 2 * all_to_all(cost.routed, among, hardware, copies=cost.copies if work.software.one_copy else 1.0)
         started += 4
     return _Exchanges(tensor=tensor, context=context, expert=expert, started=started)
