@@ -21,7 +21,7 @@ AT_MOST = 5
 NOISE = 0.05
 """What an estimate with the right constants is off by: measurements of one layout differ by 0.03, versions of a stack by up to 0.12."""
 PRIORS: Mapping[str, float] = {
-    "matmul_efficiency": 0.15, "attention_efficiency": 0.4, "memory_efficiency": 0.2, "launch_overhead_s": 0.5,
+    "matmul_efficiency": 0.15, "attention_efficiency": 0.4, "expert_efficiency": 0.3, "memory_efficiency": 0.2, "launch_overhead_s": 0.5,
     "link_efficiency": 0.2, "link_latency_s": 0.5, "network_efficiency": 0.4, "network_latency_s": 0.5,
     "overlap": 0.2, "step_overhead_s": 1.0,
 }  # fmt: skip

@@ -7,7 +7,8 @@ import re
 from orchestrator.planning.software import Software
 
 _STACKS = (
-    (r"Korthikanti|SC21|Megatron-LM README|vTrain", Software(attention="scores", gradient_bytes=4)),
+    (r"Korthikanti", Software(attention="scores", gradient_bytes=4, adds_in_products=True)),
+    (r"SC21|Megatron-LM README|vTrain", Software(attention="scores", gradient_bytes=4)),
     (r"BLOOM|bigscience|NeoX|DeepSpeed on Azure|OPT", Software(attention="scores", gradient_bytes=2)),
     (r"MosaicML", Software(gradient_bytes=2, overlaps_gradients=True, overlaps_gathers=True)),
     (
@@ -16,11 +17,12 @@ _STACKS = (
         Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True, selective=0.5),
     ),
     (r"llm\.c|modded|nanochat", Software(overlaps_gradients=True, compiled=True)),
-    (r"MegaScale", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True)),
+    (r"MegaScale", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, adds_in_products=True)),
     (
         r"Bridge|NeMo|Megatron-Core|ModelZoo|Llama 3 Herd|DeepSeek",
         Software(
             gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, compiled=True, one_copy=True,
+            adds_in_products=True,
         ),
     ),
 )  # fmt: skip
