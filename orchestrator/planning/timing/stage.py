@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.planning.calibration import COLLECTIVE_LAUNCHES
 from orchestrator.planning.hardware import Hardware
@@ -73,7 +73,7 @@ def _add_block(time: StageTime, cost: BlockCost, count: int, work: Work, hardwar
     again = 0.0
     if work.layout.recompute == "full":
         whole = StageTime()
-        again = _add(whole, cost.forward, count, work, hardware, forward)
+        again = _add(whole, _until_kept(cost.forward) if work.software.stops_early else cost.forward, count, work, hardware, forward)
     elif work.layout.recompute == "selective":
         again = count * _selective(cost.forward, work.software.selective, hardware)
     time.recomputed += again
@@ -103,6 +103,13 @@ def _add(time: StageTime, one: Pass, count: int, work: Work, hardware: Hardware,
     time.elementwise += count * elementwise
     time.launches += count * idle
     return count * (device + idle)
+
+
+def _until_kept(one: Pass) -> Pass:
+    """A forward pass but for its last product."""
+    if one.experts:
+        return replace(one, experts=one.experts[:-1])
+    return replace(one, products=one.products[:-1])
 
 
 def _selective(one: Pass, share: float, hardware: Hardware) -> float:
