@@ -16,8 +16,8 @@ from orchestrator.planning.timing.attention import Scores, scores
 from orchestrator.planning.timing.elementwise import inner_elements, row_elements, stream_elements
 from orchestrator.planning.timing.products import Product, Unit, product
 
-HOST_FORWARD = 18
-"""Operations of a plain block beside its scores: products, biases, norms, residuals, activation, reshapes."""
+HOST_FORWARD = 26
+"""Operations of a plain block beside its scores: products, biases, norms, residuals, activation, reshapes, random states."""
 HOST_COMPILED = 9
 HOST_BACKWARD = 1.3
 """Backward operations to forward ones, weighted by the host's time: autograd's engine has no interpreter."""
