@@ -70,8 +70,8 @@ KERNEL_S = 3e-6
 """What a kernel takes on the device beyond its work: start, tail, and the gap to the next."""
 ALIGNMENT = ((64, 1.0), (32, 0.97), (16, 0.95), (8, 0.9))
 """Speed of a matrix product by what its rows are a multiple of, in 2-byte elements (NVIDIA, matrix multiplication guide)."""
-UNALIGNED = 1 / 12
-"""Rows that are no multiple of 16 bytes leave the tensor cores: an A100's fp32 pipes do 19.5 of its 312 TFLOP/s."""
+UNALIGNED = 1 / 10
+"""Rows that are no multiple of 16 bytes leave the tensor cores: on A100 between fp32 pipes, 19.5 of 312 TFLOP/s, and fp16 ones, 78."""
 BACKWARD_ATTENTION = 2.5
 """Fused attention's backward pass does five products for the forward pass's two (Dao 2023, arXiv:2307.08691)."""
 BACKWARD_ATTENTION_SPEED = 0.8
