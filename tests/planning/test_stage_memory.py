@@ -134,11 +134,3 @@ class TestPublished:
         plan = make_plan(loaded.spec, load_cluster(ROOT / "cluster/llama-2048xa100.yaml").spec)
         assert (plan.engine, plan.world_size, plan.zero_stage) == ("megatron", 2048, 1)
         assert plan.memory.total < plan.device_spec.memory
-
-    def test_a_bubble_is_p_minus_1_over_v_m(self) -> None:
-        """Narayanan et al. 2021, section 2.2."""
-        said = {"tensor": 1, "pipeline": 4, "micro_batch": 1, "data": 1}
-        plain = make_plan(page(SMALL, said, batch={"sequences": 16}), gpus(1)).time
-        interleaved = make_plan(page(SMALL, said | {"virtual": 2}, batch={"sequences": 16}), gpus(1)).time
-        assert plain.bubble_s == pytest.approx(plain.compute_s * 3 / 16)
-        assert interleaved.bubble_s == pytest.approx(plain.compute_s * 3 / 32)
