@@ -9,8 +9,12 @@ from orchestrator.planning.software import Software
 
 _MEGATRON = Software(attention="scores", gradient_bytes=4, dropout=True, logit_bytes=10, keeps_outputs=True)
 """Megatron-LM to 2022: logits, their fp32 copy and its softmax; DeepSpeed's pipeline, like it, keeps a stage's outputs."""
-_MEGATRON_DEEPSPEED = replace(_MEGATRON, gradient_bytes=2, gradient_bytes_bf16=6, casts_gradients=True, bucket=500_000_000)
-"""Gradients lie in 16 bits, and for the step in fp32 too; in bf16 they are accumulated in fp32 instead."""
+_MEGATRON_DEEPSPEED = replace(
+    _MEGATRON, gradient_bytes=2, gradient_bytes_bf16=6, casts_gradients=True, bucket=500_000_000, logit_bytes=14,
+)  # fmt: skip
+"""Gradients lie in 16 bits, and for the step in fp32 too; in bf16 they are accumulated in fp32 instead. The pipeline has two
+buffers at least, so that on the last stage the fp32 logits of the micro-batch before are still held (pipe/engine.py,
+`_exec_backward_pass` returns early there)."""
 
 _STACKS = (
     (r"Korthikanti|SC21|Megatron-LM README|vTrain", _MEGATRON),
