@@ -119,13 +119,8 @@ def _run(row: Mapping[str, str]) -> Run:
     return Run(
         id=row["id"], source=row["paper"], cluster=f"{row['paper']} | {row['gpu_type']}", work=work,
         hardware=hardware_of_row(row["gpu_type"], row["interconnect"], devices), step_s=_step(row, work),
-        peak_bytes=float(row["peak_mem_GB"]) * _unit(row) if row["peak_mem_GB"] else None, out_of_memory=_ran_out(row), row=row,
+        peak_bytes=float(row["peak_mem_GB"]) * _unit(row) if row["peak_mem_GB"] else None, out_of_memory="OOM" in notes, row=row,
     )  # fmt: skip
-
-
-def _ran_out(row: Mapping[str, str]) -> bool:
-    """Whether the run did not fit. One whose memory was read did, on the edge or not."""
-    return "OOM" in row["notes"] and not row["peak_mem_GB"]
 
 
 def _unit(row: Mapping[str, str]) -> float:
@@ -175,7 +170,7 @@ def _precision(said: str) -> str:
 
 def _step(row: Mapping[str, str], work: Work) -> float | None:
     """Seconds per step: said, or from tokens per second, or from FLOP/s by the row's convention."""
-    if _ran_out(row):
+    if "OOM" in row["notes"]:
         return None
     if row["step_time_s"]:
         return float(row["step_time_s"])
