@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from orchestrator.planning.held import Held
+
 
 @dataclass(frozen=True, kw_only=True)
 class Software:
@@ -21,20 +23,6 @@ class Software:
     overlaps_gradients, overlaps_gathers, overlaps_tensor: which communication may run behind computing.
     compiled: elementwise operations are fused by a compiler.
     graphs: the host launches whole graphs, so that its overhead does not count.
-
-    What it holds in memory (bytes per parameter, or per logit):
-    weight_bytes, optimizer_bytes: between steps, where not those of 16 bits with fp32 masters and moments.
-    gradient_bytes_bf16: in bf16, where its optimizer differs (DeepSpeed's BF16_Optimizer: 4 beside 2).
-    gradients_beside: at ZeRO 1 the fp32 gradients lie beside those of the weights' width.
-    casts_gradients: 16 bit gradients are copied to fp32 for the optimizer's step, those of its partition.
-    flat_partitions: ZeRO's partition is a copy of its own, of fp32 weights too.
-    accumulates_whole: at ZeRO 3 gradients stay whole, in fp32, until the last micro-batch (FSDP without synchronisation).
-    live_parameters: how many gathered parameters ZeRO 3 keeps; None: those of two blocks and of the vocabulary.
-    bucket: elements of the bucket that gradients are copied to; 0: they are reduced where they lie.
-    dropout: masks of dropout are kept.
-    selective: what is computed again under `selective`: attention's scores, or all but every second product's output.
-    logit_bytes: at the peak of the loss, copies and gradients together; logits_whole: not cut by tensor parallelism.
-    keeps_outputs: a stage's output stays until its backward pass.
     """
 
     attention: Literal["fused", "scores"] = "fused"
@@ -45,32 +33,15 @@ class Software:
     overlaps_tensor: bool = False
     compiled: bool = False
     graphs: bool = False
-    weight_bytes: int | None = None
-    optimizer_bytes: int | None = None
-    gradient_bytes_bf16: int | None = None
-    gradients_beside: bool = False
-    casts_gradients: bool = False
-    flat_partitions: bool = False
-    accumulates_whole: bool = False
-    live_parameters: int | None = None
-    bucket: int = 0
-    dropout: bool = False
-    selective: Literal["scores", "operators"] = "scores"
-    logit_bytes: int = 12
-    logits_whole: bool = False
-    keeps_outputs: bool = False
+    held: Held | None = None
+    """What it holds in memory; None: what the layout's engine does (held.py)."""
 
 
 ENGINES: MappingProxyType[str, Software] = MappingProxyType(
     {
-        # logits.float(), log-softmax, and the gradients of both, beside the logits themselves.
-        "reference": Software(gradient_bytes=4, logit_bytes=18),
-        "deepspeed": Software(
-            gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, gradients_beside=True, flat_partitions=True,
-            live_parameters=10**9, bucket=50_000_000, logit_bytes=18,
-        ),
-        # engines/megatron/logits.py: the logits, one fp32 copy, the gradient.
-        "megatron": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, logit_bytes=8),
+        "reference": Software(gradient_bytes=4),
+        "deepspeed": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True),
+        "megatron": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True),
     }
 )
 """The stacks of this project's engines."""

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from orchestrator.architecture.parts import FeedForwardPart, GatedFeedForward, MixtureOfExperts
 from orchestrator.architecture.stack import Block
+from orchestrator.planning.held import Held
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.software import Software
 
 MASK = 1
 """Bytes of an element of a dropout mask."""
@@ -27,28 +27,26 @@ UNEVEN = 1.2
 24 % faster than real routing."""
 
 
-def whole_bytes(block: Block, width: int, software: Software) -> int:
+def whole_bytes(block: Block, width: int, held: Held) -> int:
     """Per token, what every rank of a tensor group keeps: inputs of both norms and of both halves, and masks of dropout."""
-    masks = 2 * MASK if software.dropout else 0
+    masks = 2 * MASK if held.dropout else 0
     return block.attention.hidden * (4 * width + masks)
 
 
-def score_bytes(block: Block, width: int, software: Software, positions: int) -> int:
-    """Per token, the scores that are kept over `positions` keys: softmax, and with dropout its mask and output."""
-    if software.attention == "fused":
-        return 0
-    kept = 2 * width + MASK if software.dropout else width
+def score_bytes(block: Block, width: int, held: Held, positions: int) -> int:
+    """Per token, the scores that are kept over `positions` keys, where they are kept: softmax, and with dropout its mask and output."""
+    kept = 2 * width + MASK if held.dropout else width
     return block.attention.heads * positions * kept
 
 
-def cut_bytes(block: Block, width: int, software: Software, layout: Layout) -> float:
+def cut_bytes(block: Block, width: int, compiled: bool, layout: Layout) -> float:
     """Per token and before the cut by tensor: queries, keys, values, attention's output, the feed-forward's inside."""
     attention = block.attention
     queries, keys = attention.heads * attention.head_dim, attention.kv_heads * attention.head_dim
-    return width * (2 * queries + 2 * keys + _inside(block.feed_forward, software, layout))
+    return width * (2 * queries + 2 * keys + _inside(block.feed_forward, compiled, layout))
 
 
-def operators_bytes(block: Block, width: int, software: Software, layout: Layout) -> tuple[float, float]:
+def operators_bytes(block: Block, width: int) -> tuple[float, float]:
     """(whole, cut) per token where every second matrix product's output and attention's are kept (torchtitan's `op`).
 
     Of queries, keys, values, output, gate, up and down these are the first, third, fifth and seventh; and the block's input.
@@ -76,9 +74,9 @@ def uneven(part: MixtureOfExperts, layout: Layout) -> float:
     return UNEVEN if layout.expert > 1 else 1.0
 
 
-def _inside(part: FeedForwardPart, software: Software, layout: Layout) -> float:
+def _inside(part: FeedForwardPart, compiled: bool, layout: Layout) -> float:
     """Elements: a gated unit keeps gate, up, product, and the activation unless a compiler has it computed again."""
-    gated = 3 if software.compiled else 4
+    gated = 3 if compiled else 4
     if isinstance(part, GatedFeedForward):
         return gated * part.size
     if isinstance(part, MixtureOfExperts):

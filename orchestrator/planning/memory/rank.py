@@ -64,17 +64,18 @@ def memory_of_stage(work: Work, known: Calibration, stage: int, chunks: tuple[Ch
 
 def kept_bytes(work: Work, block: Block, *, recomputed: bool = False) -> float:
     """What one block keeps of one micro-batch; `recomputed`: all of it, whatever the layout has computed again."""
-    layout, software, width = work.layout, work.software, work.width
+    layout, held, width = work.layout, work.held, work.width
     shared = layout.tensor if layout.sequence_parallel else 1
     how = "none" if recomputed else layout.recompute
     if how == "full":
         return stream_bytes(work)
-    if how == "selective" and software.selective == "operators":
-        whole, cut = operators_bytes(block, width, software, layout)
+    if how == "selective" and held.selective == "operators":
+        whole, cut = operators_bytes(block, width)
         return tokens(work) * (whole / shared + cut / layout.tensor)
-    scores = 0 if how == "selective" else score_bytes(block, width, software, work.sequence_length)
-    cut = cut_bytes(block, width, software, layout) + scores
-    return tokens(work) * (whole_bytes(block, width, software) / shared + cut / layout.tensor)
+    scored = work.software.attention == "scores" and how != "selective"
+    scores = score_bytes(block, width, held, work.sequence_length) if scored else 0
+    cut = cut_bytes(block, width, work.software.compiled, layout) + scores
+    return tokens(work) * (whole_bytes(block, width, held) / shared + cut / layout.tensor)
 
 
 def tokens(work: Work) -> int:
@@ -92,7 +93,7 @@ def _activations(work: Work, blocks: list[tuple[Block, int]], chunks: tuple[Chun
     """(kept for micro-batches in flight, one block while it is differentiated)."""
     layout, stream = work.layout, stream_bytes(work)
     per_chunk = sum(kept_bytes(work, block) * count for block, count in blocks) / layout.virtual
-    edges = chunks[0].embedding + (work.software.keeps_outputs and layout.pipeline > 1)
+    edges = chunks[0].embedding + (work.held.keeps_outputs and layout.pipeline > 1)
     again = layout.recompute != "none"
     whole = [(block, kept_bytes(work, block, recomputed=True)) for block, _ in blocks]
     working = max(
@@ -107,9 +108,9 @@ def _activations(work: Work, blocks: list[tuple[Block, int]], chunks: tuple[Chun
 
 
 def _logits(work: Work) -> int:
-    layout, software = work.layout, work.software
+    layout, held = work.layout, work.held
     rows = padded_rows(work.architecture.head.vocab, layout.tensor)
-    return tokens(work) * rows // (1 if software.logits_whole else layout.tensor) * software.logit_bytes
+    return tokens(work) * rows // (1 if held.logits_whole else layout.tensor) * held.logit_bytes
 
 
 def _exchanged(work: Work) -> int:
