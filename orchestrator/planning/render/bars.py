@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.planning.render.lines import Ink
+from orchestrator.planning.render.lines import PARTS, Ink
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -21,7 +21,7 @@ def stacked(parts: Mapping[str, float], limit: float, whole: float, width: int, 
     for name, value in parts.items():
         total += value
         end = round(total * scale)
-        bar += [ink(str(order.index(name) % 7), letters[name])] * (end - edge)
+        bar += [ink(str(order.index(name) % PARTS), letters[name])] * (end - edge)
         edge = end
     mark = round(limit * scale)
     bar += [ink("dim", ".")] * (mark - edge)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from orchestrator.architecture.parts import MixtureOfExperts
 from orchestrator.planning.layout import Layout
+from orchestrator.planning.plan import Plan
 
 MOST = 5
 
@@ -16,3 +18,12 @@ def cut_of(layout: Layout) -> str:
     words += [f"recompute {layout.recompute}"] if layout.recompute != "none" else []
     words += [f"offload {layout.offload}"] if layout.offload != "none" else []
     return f"{' '.join(used)}, {', '.join(words)}"
+
+
+def other_axes(plan: Plan) -> list[str]:
+    """The axes that are in use and not always shown."""
+    layout = plan.layout
+    used = [f"{axis} {getattr(layout, axis)}" for axis in ("virtual", "context", "expert") if getattr(layout, axis) > 1]
+    experts = any(isinstance(block.feed_forward, MixtureOfExperts) for block in plan.architecture.blocks)
+    used += [f"expert_tensor {layout.expert_tensor}"] if experts and max(layout.expert_tensor, layout.tensor) > 1 else []
+    return used + (["sequence parallel"] if layout.sequence_parallel else [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from html import escape
 
+from orchestrator.planning.render.candidates import other_axes
 from orchestrator.planning.render.plots.memory import memory_plot
 from orchestrator.planning.render.plots.scaling import mfu_plot, scaling_legend, speed_plot
 from orchestrator.planning.render.plots.timeline import timeline_plot

@@ -12,9 +12,11 @@ LEAST, MOST = 60, 120
 LABEL = 12
 _STYLES = {
     "bold": "1", "dim": "2", "good": "32;1", "bad": "31;1",
-    "0": "44;97", "1": "43;30", "2": "41;97", "3": "46;30", "4": "45;97", "5": "42;30", "6": "100;97",
+    "0": "44;97", "1": "43;30", "2": "41;97", "3": "46;30", "4": "45;97", "5": "42;30", "6": "100;97", "7": "105;30",
 }  # fmt: skip
 """SGR codes; digits are the parts of a bar, letters on a ground."""
+PARTS = 8
+"""Colours of parts."""
 _CODE = re.compile(r"\x1b\[[0-9;]*m")
 _ASCII = str.maketrans("█▉▊▋▌▍▎▏▐─±…·│×", "#####'''#-~.-|x")
 

@@ -16,6 +16,7 @@ OF_MEMORY = {
     "logits": "scores over the vocabulary and their gradient",
     "buffers": "communication buffers",
     "framework": "interpreter, device context, libraries",
+    "slack": "what the allocator holds beyond what is allocated",
 }
 OF_TIME = {
     "products": "matrix products, forward and backward",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory
 from orchestrator.planning.render.bars import stacked
-from orchestrator.planning.render.lines import Ink, cut, joined
+from orchestrator.planning.render.lines import PARTS, Ink, cut, joined
 from orchestrator.planning.render.parts import letters, memory_parts, parts_of
 from orchestrator.planning.stages import Chunk, Stages
 from orchestrator.units import format_bytes
@@ -66,7 +66,7 @@ def _indented(lines: Sequence[str]) -> list[str]:
 def _legend(memory: Memory, signs: dict[str, str], room: int, ink: Ink) -> list[str]:
     order = list(signs)
     parts = memory_parts(memory).items()
-    pieces = [f"{ink(str(order.index(name) % 7), signs[name])} {name} {format_bytes(value)}" for name, value in parts]
+    pieces = [f"{ink(str(order.index(name) % PARTS), signs[name])} {name} {format_bytes(value)}" for name, value in parts]
     return joined(pieces, "   ", room)
 
 

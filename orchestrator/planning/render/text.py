@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-from orchestrator.architecture.parts import MixtureOfExperts
 from orchestrator.planning.batch import Segment
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.rank_map import node_lines
 from orchestrator.planning.render.bars import floating
-from orchestrator.planning.render.candidates import MOST, cut_of
+from orchestrator.planning.render.candidates import MOST, cut_of, other_axes
 from orchestrator.planning.render.lines import LABEL, Ink, hanging, headed, joined, labelled, within
 from orchestrator.planning.render.parts import time_parts
 from orchestrator.planning.render.report import Report, report_of
@@ -88,15 +87,6 @@ def _run(plan: Plan, width: int) -> list[str]:
         ("run", f"{plan.total_steps:,} steps, {format_count(tokens)} tokens"),
     ]  # fmt: skip
     return [line for label, text in rows for line in labelled(label, text, width)]
-
-
-def _other_axes(plan: Plan) -> list[str]:
-    """The axes that are in use and not always shown."""
-    layout = plan.layout
-    used = [f"{axis} {getattr(layout, axis)}" for axis in ("virtual", "context", "expert") if getattr(layout, axis) > 1]
-    experts = any(isinstance(block.feed_forward, MixtureOfExperts) for block in plan.architecture.blocks)
-    used += [f"expert_tensor {layout.expert_tensor}"] if experts and max(layout.expert_tensor, layout.tensor) > 1 else []
-    return used + (["sequence parallel"] if layout.sequence_parallel else [])
 
 
 def _memory(report: Report, width: int, ink: Ink) -> list[str]:
