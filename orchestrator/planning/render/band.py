@@ -21,9 +21,9 @@ class Band:
     source: str
 
     def of(self, kind: str) -> str:
-        """` ± 8 %`, or nothing where that kind was not measured."""
+        """` ± 8%` on one line, or nothing where that kind was not measured."""
         error: float | None = getattr(self, kind)
-        return "" if error is None else f" ± {100 * error:.0f} %"
+        return "" if error is None else f" ±\N{NO-BREAK SPACE}{error:.0%}"
 
 
 UNKNOWN = Band(source="not measured on hardware like this: estimates from data sheets and the planner's defaults")

@@ -38,7 +38,7 @@ def visible(text: str) -> int:
 
 def as_ascii(text: str) -> str:
     """For a terminal that knows no more: every sign replaced by one as wide."""
-    return text.translate(_ASCII).encode("ascii", "replace").decode()
+    return text.replace("\N{NO-BREAK SPACE}", " ").translate(_ASCII).encode("ascii", "replace").decode()
 
 
 def within(width: int) -> int:
