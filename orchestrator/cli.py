@@ -67,7 +67,7 @@ def plan(options: argparse.Namespace) -> int:
     from orchestrator.launch.cluster import address_for
     from orchestrator.launch.foreground import ground_for, plan_for
     from orchestrator.planning.data import mixture_of
-    from orchestrator.planning.render import overflow_of, render_overflow
+    from orchestrator.planning.render import overflow_of, refusal, render_overflow
     from orchestrator.planning.render.formats import written
     from orchestrator.spec import load_cluster, load_run
 
@@ -81,8 +81,8 @@ def plan(options: argparse.Namespace) -> int:
         made = plan_for(loaded, grounded, cluster)
     except PlanError as error:
         found = overflow_of(error, loaded.spec, grounded)
-        if found is not None and options.format == "json":
-            _tell(json.dumps(found.as_dict(error), indent=1), options.out)
+        if options.format == "json":
+            _tell(json.dumps(refusal(error, found), indent=1), options.out)
         elif found is not None:
             print(render_overflow(found, title, width=width, colour=_coloured(sys.stderr)), end="\n\n", file=sys.stderr)
         raise

@@ -13,8 +13,8 @@
     the choice   formats.py     text, json or html
 """
 
-from orchestrator.planning.render.overflow import Overflow, overflow_of, render_overflow
+from orchestrator.planning.render.overflow import Overflow, overflow_of, refusal, render_overflow
 from orchestrator.planning.render.report import Report, report_of
 from orchestrator.planning.render.text import render
 
-__all__ = ["Overflow", "Report", "overflow_of", "render", "render_overflow", "report_of"]
+__all__ = ["Overflow", "Report", "overflow_of", "refusal", "render", "render_overflow", "report_of"]

@@ -38,17 +38,22 @@ class Overflow:
         """Bytes that the stage needs more than the device has."""
         return self.stage_memory[self.stage].total - self.hardware.device.memory
 
-    def as_dict(self, problems: PlanError) -> dict[str, Any]:
-        """For `FORMAT=json`."""
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return {
-            "fits": False,
-            "problems": [asdict(replace(problem, about=None)) for problem in problems.problems],
             "layout": asdict(self.layout),
             "stage": self.stage,
             "beyond": self.beyond,
             "memory": self.hardware.device.memory,
             "stages": [asdict(memory) | {"total": memory.total} for memory in self.stage_memory],
         }
+
+
+def refusal(error: PlanError, found: Overflow | None) -> dict[str, Any]:
+    """What `FORMAT=json` says of a run that cannot be planned."""
+    problems = [asdict(replace(problem, about=None)) for problem in error.problems]
+    told = [{name: value for name, value in problem.items() if name != "about"} for problem in problems]
+    return {"fits": False, "problems": told, **(found.as_dict() if found else {})}
 
 
 def overflow_of(error: PlanError, spec: RunSpec[Any], cluster: ClusterSpec) -> Overflow | None:

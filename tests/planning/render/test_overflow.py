@@ -70,4 +70,12 @@ class TestTheCommand:
         told = json.loads(capsys.readouterr().out)
         assert told["fits"] is False
         assert told["beyond"] == told["stages"][told["stage"]]["total"] - told["memory"] > 0
-        assert told["problems"]
+        assert told["problems"][0]["path"] == "parallelism"
+
+    def test_a_broken_rule_as_json_too(self, capsys: pytest.CaptureFixture[str]) -> None:
+        page = ["--spec", str(ROOT / "model_specs/bloom/176b.yaml"), "--cluster", str(ROOT / "cluster/bloom-48xa100-80.yaml")]
+        assert main(["plan", *page, "--set", "parallelism.tensor=5", "--format", "json"]) == 3
+        told = json.loads(capsys.readouterr().out)
+        assert told["fits"] is False
+        assert told["problems"][0]["fix"]
+        assert "stages" not in told
