@@ -41,5 +41,5 @@ def band_of(plan: Plan) -> Band:
     calibrated = said.source is not None
     band = found.calibrated if calibrated else found.defaults
     which = "calibrated" if calibrated else "with the planner's defaults"
-    source = f"mean absolute error on published runs on {found.generation} devices, {which}: {band.time_n} of time, {band.memory_n} of memory"
+    source = f"mean absolute error on published runs on {found.generation} devices, {which}: {band.time_n:,} step times, {band.memory_n:,} memory peaks"
     return Band(time=band.time, memory=band.memory, source=f"{source} ({found.date})" if found.date else source)

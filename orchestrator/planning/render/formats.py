@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from orchestrator.planning.plan import Plan
-from orchestrator.planning.render.html import render_html
 from orchestrator.planning.render.report import report_of
 from orchestrator.planning.render.text import render
 
@@ -17,5 +16,7 @@ def written(plan: Plan, title: str, form: str, *, width: int, colour: bool) -> s
     if form == "json":
         return json.dumps(report_of(plan).as_dict(), indent=1)
     if form == "html":
+        from orchestrator.planning.render.html import render_html  # a screen answers sooner without it
+
         return render_html(report_of(plan), title)
     return render(plan, title, width=width, colour=colour)

@@ -19,7 +19,7 @@ from orchestrator.planning.render.tables import (
     rank_table,
     scaling_table,
 )
-from orchestrator.planning.render.words import seconds
+from orchestrator.planning.render.words import money, seconds
 from orchestrator.planning.time import CONVENTION
 from orchestrator.units import format_bytes, format_count, format_duration
 
@@ -80,8 +80,8 @@ def _figures(report: Report) -> str:
         ("Device-hours", hours, f"{plan.world_size:,} x {plan.device_spec.name}"),
     ]
     if time.cost is not None:
-        more = f"; {report.expected_cost:,.0f} with interruptions" if report.expected_cost is not None else ""
-        figures.append(("Cost", f"{time.cost:,.0f}", f"at {plan.cluster.price_per_device_hour:,.2f} per device-hour{more}"))
+        more = f"; {money(report.expected_cost)} with interruptions" if report.expected_cost is not None else ""
+        figures.append(("Cost", money(time.cost), f"at {plan.cluster.price_per_device_hour:,.2f} per device-hour{more}"))
     mtbf = "none expected" if math.isinf(found.mtbf_s) else f"one every {format_duration(found.mtbf_s)}"
     figures.append(("Interruptions", f"{found.interruptions:,.1f}" if math.isfinite(found.interruptions) else "without end", mtbf))
     figures.append(("Useful time (ETTR)", f"{found.ettr:.1%}", f"{found.best_ettr:.1%} with the best interval"))

@@ -13,7 +13,7 @@ from orchestrator.planning.render.lines import LABEL, Ink, hanging, headed, join
 from orchestrator.planning.render.parts import time_parts
 from orchestrator.planning.render.report import Report, report_of
 from orchestrator.planning.render.stages import fullest, stage_table
-from orchestrator.planning.render.words import seconds
+from orchestrator.planning.render.words import money, seconds
 from orchestrator.units import format_bytes, format_count, format_duration
 
 SMALL = 0.002
@@ -52,7 +52,7 @@ def _verdict(report: Report, width: int, ink: Ink) -> list[str]:
     rows = [
         ("fits", f"yes; {fits}{band.of('memory')}"),
         ("time", f"{days}{expected}"),
-        *([("cost", _cost(report))] if time.cost is not None else []),
+        *([("cost", _cost(report, time.cost))] if time.cost is not None else []),
         ("speed", f"{seconds(time.step_s)} a step{band.of('time')}; {format_count(time.tokens_per_s)} tokens/s,"
                   f" {format_count(time.tokens_per_s / plan.world_size)} per device"),
         ("MFU", f"{conventions}{hardware}"),
@@ -63,11 +63,11 @@ def _verdict(report: Report, width: int, ink: Ink) -> list[str]:
     return lines
 
 
-def _cost(report: Report) -> str:
-    price, cost = report.plan.cluster.price_per_device_hour, report.plan.time.cost
+def _cost(report: Report, cost: float) -> str:
+    price = report.plan.cluster.price_per_device_hour
     expected = report.expected_cost
-    more = f"; {expected:,.2f} with interruptions" if expected is not None else ""
-    return f"{cost:,.2f} at {price:,.2f} per device-hour{more}"
+    more = f"; {money(expected)} with interruptions" if expected is not None else ""
+    return f"{money(cost)} at {price:,.2f} per device-hour{more}"
 
 
 def _run(plan: Plan, width: int) -> list[str]:
