@@ -20,7 +20,15 @@ from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory, memory_of
 from orchestrator.planning.rules import RULES, Case, batch_sizes_gcd, case_of, check, check_page, divisors
-from orchestrator.planning.search import MOST_TOKENS_PER_MICRO_BATCH, Candidate, Judge, Searched, Space, explained, search
+from orchestrator.planning.search import (
+    MOST_TOKENS_PER_MICRO_BATCH,
+    Candidate,
+    Judge,
+    Searched,
+    Space,
+    explained,
+    search,
+)
 from orchestrator.planning.search.best import Found
 from orchestrator.planning.timing import bubble_fraction
 from orchestrator.planning.work import work_of

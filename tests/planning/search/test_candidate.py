@@ -41,7 +41,7 @@ def test_a_reason_names_the_part_that_costs_most(step: StepTime, weights: int, s
 def test_a_plan_carries_five_and_how_far_the_search_looked() -> None:
     plan = make_plan(page(WIDE, "auto", **batch(16)), gpus(1))
     told = json.loads(json.dumps(plan.as_dict()))
-    assert [candidate["layout"] for candidate in told["candidates"]][0] == told["layout"]
+    assert told["candidates"][0]["layout"] == told["layout"]
     assert len(told["candidates"]) == 5
     times = [candidate["step"]["total"] for candidate in told["candidates"]]
     assert times == sorted(times)
