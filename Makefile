@@ -17,6 +17,7 @@ OUT     ?=
 PROMPT  ?=
 DEVICES ?=
 SEED    ?=
+ROWS    ?=
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate
@@ -105,8 +106,8 @@ schema: $(INSTALLED) ## write the JSON Schemas of the pages
 parity: $(INSTALLED) ## the losses of every layout against the reference, as a table
 	@$(BIN)/python -m benchmarks.parity
 
-bench-%: $(INSTALLED) ## a measurement beside a peer: bench-overhead, bench-start, bench-gpu; ARGS="..."
-	@$(BIN)/python -m benchmarks.$* $(ARGS)
+bench-%: $(INSTALLED) ## a measurement beside a peer: bench-planner (ROWS=file.csv), bench-overhead, bench-start, bench-gpu; ARGS="..."
+	@$(BIN)/python -m benchmarks.$* $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 clean: ## remove .venv and caches; runs and data stay
 	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache
