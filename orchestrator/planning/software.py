@@ -18,7 +18,7 @@ class Software:
     attention: `fused`, no matrix of scores is kept or written (FlashAttention); `scores`, it is (Megatron-LM before it).
     causal_skips: whether fused attention skips the masked half.
     gradient_bytes: bytes per parameter of the gradient buffer that is reduced; None: that of the weights.
-    overlaps_gradients, overlaps_gathers, overlaps_tensor: which communication may run behind computing.
+    overlaps_gradients, overlaps_gathers, overlaps_tensor, overlaps_experts: which communication may run behind computing.
     compiled: elementwise operations are fused by a compiler.
     selective: fraction of the forward products that selective recomputation takes again, beside all that is no product.
     stops_early: full recomputation ends where the last kept tensor is made, so that a block's last product is not taken
@@ -34,6 +34,7 @@ class Software:
     overlaps_gradients: bool = False
     overlaps_gathers: bool = False
     overlaps_tensor: bool = False
+    overlaps_experts: bool = False
     compiled: bool = False
     selective: float = 0.0
     stops_early: bool = False

@@ -16,7 +16,7 @@ from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory
 from orchestrator.planning.memory.split import estimate_stages, in_flight, padded_rows
 from orchestrator.spec import load_cluster, load_run
-from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, NEOX, SMALL, Made, gpus, page
+from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, NEOX, Made, page
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN = Layout(

@@ -19,6 +19,14 @@ _STACKS = (
     (r"llm\.c|modded|nanochat", Software(overlaps_gradients=True, compiled=True)),
     (r"MegaScale", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, adds_in_products=True)),
     (
+        # DualPipe computes one micro-batch while it exchanges another (arXiv:2412.19437, section 3.2.1).
+        r"DeepSeek-V3 technical",
+        Software(
+            gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_experts=True, compiled=True, one_copy=True,
+            adds_in_products=True,
+        ),
+    ),
+    (
         r"Bridge|NeMo|Megatron-Core|ModelZoo|Llama 3 Herd|DeepSeek",
         Software(
             gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, compiled=True, one_copy=True,
