@@ -15,6 +15,8 @@ MIXTURE ?= python
 FORMAT  ?= text
 OUT     ?=
 PROMPT  ?=
+DEVICES ?=
+SEED    ?=
 ROWS    ?=
 
 BIN         := .venv/bin
@@ -25,7 +27,7 @@ STANDING    := $(if $(filter-out file default undefined,$(origin CLUSTER)),--clu
 export PROMPT SET ACCEPT
 
 .DEFAULT_GOAL := help
-.PHONY: help train test plan check data up down submit jobs logs stop dashboard resume export generate \
+.PHONY: help train test plan simulate check data up down submit jobs logs stop dashboard resume export generate \
         diff lint schema parity clean
 
 help: ## this list
@@ -50,6 +52,9 @@ test: $(INSTALLED) ## the test suite (CPU only, no network)
 
 plan: $(INSTALLED) ## what would happen, before a node is taken; FORMAT=json
 	@$(ORCHESTRATE) plan --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' --set "$$SET"
+
+simulate: $(INSTALLED) ## what failures and checkpoints make of the whole run; DEVICES=8,1024 FORMAT=json
+	@$(ORCHESTRATE) simulate --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' $(if $(DEVICES),--devices '$(DEVICES)') $(if $(SEED),--seed '$(SEED)') --set "$$SET"
 
 check: $(INSTALLED) ## validate a page and stop
 	@$(ORCHESTRATE) check --spec '$(SPEC)' --set "$$SET"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from orchestrator.planning.held import Held
+
 
 @dataclass(frozen=True, kw_only=True)
 class Software:
@@ -41,6 +43,8 @@ class Software:
     adds_in_products: bool = False
     one_copy: bool = False
     graphs: bool = False
+    held: Held | None = None
+    """What it holds in memory; None: what the layout's engine does (held.py)."""
 
 
 ENGINES: MappingProxyType[str, Software] = MappingProxyType(

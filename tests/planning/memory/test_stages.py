@@ -12,27 +12,20 @@ import pytest
 
 from orchestrator.architecture.stack import Architecture
 from orchestrator.planning import Plan, make_plan
-from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory
-from orchestrator.planning.memory.split import estimate_stages, in_flight, padded_rows
+from orchestrator.planning.memory.split import in_flight, padded_rows
 from orchestrator.spec import load_cluster, load_run
+from tests.planning.memory.made import PLAIN, estimate
 from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, NEOX, Made, page
 
-ROOT = Path(__file__).resolve().parents[2]
-PLAIN = Layout(
-    engine="megatron", data=1, tensor=1, pipeline=1, micro_batch=1, zero=0, offload="none", recompute="none", expert_tensor=1
-)
-
+ROOT = Path(__file__).resolve().parents[3]
 
 def model(sizes: dict[str, Any]) -> Architecture:
     return Made.model_validate(sizes).architecture()
 
 
 def stages(sizes: dict[str, Any], **changes: Any) -> tuple[Memory, ...]:
-    layout = replace(PLAIN, **{"expert_tensor": changes.get("tensor", 1), **changes})
-    return estimate_stages(
-        model(sizes), layout, framework=1500 * 2**20, precision="bf16", optimizer="adamw", sequence_length=2048, micro_batches=32
-    )
+    return estimate(model(sizes), **{"expert_tensor": changes.get("tensor", 1), **changes})
 
 
 def states(memory: Memory) -> int:
