@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from orchestrator.planning.held import Held
+
 
 @dataclass(frozen=True, kw_only=True)
 class Software:
@@ -31,6 +33,8 @@ class Software:
     overlaps_tensor: bool = False
     compiled: bool = False
     graphs: bool = False
+    held: Held | None = None
+    """What it holds in memory; None: what the layout's engine does (held.py)."""
 
 
 ENGINES: MappingProxyType[str, Software] = MappingProxyType(

@@ -85,7 +85,7 @@ def _run(row: Mapping[str, str]) -> Run:
     dealt = _evenly(len(architecture.blocks), layout) if layout.pipeline > 1 else None
     work = Work(
         architecture=architecture, layout=layout, sequence_length=length, sequences=sequences,
-        precision=_precision(row["precision"]), optimizer="adamw", software=software_of(row["paper"]), dealt=dealt,
+        precision=_precision(row["precision"]), optimizer="adamw_8bit" if "BNB" in notes else "adamw", software=software_of(row["paper"]), dealt=dealt,
     )  # fmt: skip
     hardware = hardware_of_row(row["gpu_type"], row["interconnect"], devices)
     if work.precision == "fp4" and "fp4" not in hardware.device.peak:
@@ -131,7 +131,8 @@ def _layout(row: Mapping[str, str]) -> Layout:
     if "offload" in row["zero_stage"]:
         raise ValueError("offload to host memory")
     recompute = row["recompute"]
-    sequence_parallel = degree["tp"] > 1 and ("sequence_parallel" in recompute or not re.search(r"SC21|README|BLOOM|bigscience|vTrain|NeoX|full", row["paper"] + recompute))
+    before_it = re.search(r"SC21|README|BLOOM|bigscience|vTrain|NeoX|Korthikanti|OPT|MT-NLG", row["paper"])
+    sequence_parallel = degree["tp"] > 1 and ("sequence_parallel" in recompute or not before_it)
     return Layout(
         engine="megatron" if zero < 3 else "deepspeed", data=devices // model, tensor=degree["tp"], pipeline=degree["pp"],
         micro_batch=_micro_batch(row, devices // model, degree["pp"]), zero=zero, offload="none",
@@ -149,9 +150,14 @@ def _micro_batch(row: Mapping[str, str], data: int, pipeline: int) -> int:
 
 
 def _evenly(layers: int, layout: Layout) -> Stages:
-    """As Megatron-LM deals them: the same number to every chunk, the first ones taking what is over."""
+    """As Megatron-LM deals them: the same number to every chunk, the first ones taking what is over.
+
+    Where only embedding and head counted as a layer each make it come out even, they do (BLOOM: 70 layers on 12 stages).
+    """
     pieces = layout.pipeline * layout.virtual
     sizes = [layers // pieces + (index < layers % pieces) for index in range(pieces)]
+    if layers % pieces and (layers + 2) % pieces == 0:
+        sizes = [(layers + 2) // pieces - (index in (0, pieces - 1)) for index in range(pieces)]
     edges = [sum(sizes[:index]) for index in range(pieces + 1)]
     chunks = [Chunk(first=edges[i], last=edges[i + 1], embedding=i == 0, head=i == pieces - 1) for i in range(pieces)]
     return tuple(tuple(chunks[stage :: layout.pipeline]) for stage in range(layout.pipeline))

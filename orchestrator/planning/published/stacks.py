@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from orchestrator.planning.published.held import held_of
 from orchestrator.planning.software import Software
 
 _STACKS = (
@@ -22,4 +24,5 @@ _STACKS = (
 
 def software_of(paper: str) -> Software:
     """The stack of a paper; one of today where it is unknown."""
-    return next((stack for pattern, stack in _STACKS if re.search(pattern, paper)), _STACKS[-1][1])
+    stack = next((stack for pattern, stack in _STACKS if re.search(pattern, paper)), _STACKS[-1][1])
+    return replace(stack, held=held_of(paper))
