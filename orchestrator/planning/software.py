@@ -26,6 +26,7 @@ class Software:
     stops_early: full recomputation ends where the last kept tensor is made, so that a block's last product is not taken
         again (torch.utils.checkpoint with `use_reentrant=False` since PyTorch 2.1).
     adds_in_products: the product that makes a weight's gradient adds it to the buffer (Megatron-LM since 2022).
+    reduces_once: under ZeRO 3 gradients stay whole until a step's last micro-batch (FSDP2's `set_requires_gradient_sync`).
     one_copy: a token goes to a node once, however many of its experts are there (DeepEP).
     graphs: the host launches whole graphs, so that its overhead does not count.
     """
@@ -41,6 +42,7 @@ class Software:
     selective: float = 0.0
     stops_early: bool = False
     adds_in_products: bool = False
+    reduces_once: bool = False
     one_copy: bool = False
     graphs: bool = False
     held: Held | None = None

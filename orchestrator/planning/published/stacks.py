@@ -14,7 +14,13 @@ _STACKS = (
     (r"BLOOM|bigscience|NeoX|DeepSpeed on Azure|OPT", Software(attention="scores", gradient_bytes=2)),
     (r"MosaicML", Software(gradient_bytes=2, overlaps_gradients=True, overlaps_gathers=True, stops_early=True)),
     (
-        r"torchtitan|Kempner|FSDP|Playbook|SmolLM",
+        r"Kempner",
+        Software(
+            gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True, stops_early=True, reduces_once=True,
+        ),
+    ),
+    (
+        r"torchtitan|FSDP|Playbook|SmolLM",
         # "op" of torchtitan's selective recomputation keeps every second product and attention.
         Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True, selective=0.5, stops_early=True),
     ),
