@@ -24,10 +24,11 @@ MOST_ROWS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Seconds of a step and bytes at its peak; None where a planner cannot say."""
+    """Seconds of a step and bytes at its peak; None where a planner cannot say. `fits`: whether it would be tried at all."""
 
     step_s: float | None = None
     peak_bytes: float | None = None
+    fits: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,7 @@ def _identity(run: Run) -> tuple[tuple[str, str], ...]:
 def _estimate(run: Run, calibration: Calibration) -> Estimate:
     hardware = replace(run.hardware, calibration=calibration)
     peak = max(memory.total for memory in memory_of(run.work, hardware))
-    return Estimate(step_s=step_time(run.work, hardware).total, peak_bytes=peak)
+    return Estimate(step_s=step_time(run.work, hardware).total, peak_bytes=peak, fits=peak <= hardware.device.memory)
 
 
 def _constant(run: Run, time: float | None, memory: float | None) -> Estimate:

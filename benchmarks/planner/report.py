@@ -107,6 +107,7 @@ def _fitting(fitting: Fitting) -> str:
         f"  ran out of memory:    {_listed(fitting.out_of_memory)}",
         f"  false fits:           {len(fitting.false_fits)} {_listed(fitting.false_fits)}",
         f"  false does-not-fits:  {len(fitting.false_misfits)} {_listed(fitting.false_misfits)}",
+        f"  the same, of rows that tell no recomputation or no micro-batch: {len(fitting.untold)} {_listed(fitting.untold)}",
     ])  # fmt: skip
 
 

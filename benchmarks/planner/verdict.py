@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.planner.estimates import Estimate, Judged
-from benchmarks.planner.score import Errors, Pair, Ranking, errors, fits, ranking
+from benchmarks.planner.score import Errors, Pair, Ranking, errors, ranking
 from benchmarks.planner.targets import TARGETS, Target
 from orchestrator.planning.published import Run
 
@@ -40,12 +40,17 @@ class Reached:
 
 @dataclass(frozen=True, kw_only=True)
 class Fitting:
-    """Runs that ran out of memory and were said to fit, and runs that ran and were said not to."""
+    """Runs that ran out of memory and were said to fit, and runs that ran and were said not to.
+
+    untold: those of the latter whose source does not say what is recomputed, or the micro-batch: what was estimated is
+        then another run than what ran. They do not count.
+    """
 
     tried: int
     out_of_memory: tuple[str, ...]
     false_fits: tuple[str, ...]
     false_misfits: tuple[str, ...]
+    untold: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +128,14 @@ def _figure(target: Target, pairs: Sequence[Pair]) -> tuple[float | None, int]:
 
 
 def _fitting(judged: Judged) -> Fitting:
-    said: list[tuple[Run, bool]] = [
-        (run, fits(run, estimate)) for run, estimate in zip(judged.runs, judged.estimates["planner"], strict=True)
-    ]
+    said = [(run, estimate.fits) for run, estimate in zip(judged.runs, judged.estimates["planner"], strict=True)]
+    wrong = [run for run, fit in said if not run.out_of_memory and not fit]
     return Fitting(
         tried=len(said), out_of_memory=tuple(run.id for run, _ in said if run.out_of_memory),
         false_fits=tuple(run.id for run, fit in said if run.out_of_memory and fit),
-        false_misfits=tuple(run.id for run, fit in said if not run.out_of_memory and not fit),
+        false_misfits=tuple(run.id for run in wrong if _told(run)), untold=tuple(run.id for run in wrong if not _told(run)),
     )  # fmt: skip
+
+
+def _told(run: Run) -> bool:
+    return bool(run.row["recompute"] and run.row["micro_batch"])

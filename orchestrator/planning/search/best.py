@@ -134,24 +134,32 @@ class _Search:
             return
         for modes in self._modes[kind.shape.engine, kind.recompute]:
             layout = self.space.layout(kind.shape, *place, *room, modes)
-            total, step = self.judge.time(layout)
             self.found.estimated += 1
-            rank = (float(f"{total:.9e}"), preference(layout))
-            if len(self.found.best) == self.most and rank > self.found.best[-1][0]:
+            # Whichever is likelier to end it comes first: memory while little has been found that fits, then time.
+            full = len(self.found.best) == self.most
+            if not full and not self._fits(kind.shape, place, layout):
                 continue
-            memory = self._memory(layout)
-            if not self.judge.fits(layout, self.share):
-                self._hopeless.setdefault((kind.shape, place), None)
-            elif breaks_no_rule(self.space.case_of(layout)):
+            total, step = self.judge.time(layout)
+            rank = (float(f"{total:.9e}"), preference(layout))
+            if full and (rank > self.found.best[-1][0] or not self._fits(kind.shape, place, layout)):
+                continue
+            if breaks_no_rule(self.space.case_of(layout)):
                 self.found.fitted += 1
-                found = [*self.found.best, (rank, layout, step, memory)]
+                found = [*self.found.best, (rank, layout, step, self.judge.memory(layout)[1])]
                 self.found.best = sorted(found, key=lambda known: known[0])[: self.most]
 
-    def _memory(self, layout: Layout) -> Memory:
+    def _fits(self, shape: Shape, place: Place, layout: Layout) -> bool:
+        self._note(layout)
+        fits = self.judge.fits(layout, self.share)
+        if not fits:
+            self._hopeless.setdefault((shape, place), None)
+        return fits
+
+    def _note(self, layout: Layout) -> None:
+        """Keeps the leanest layout of those whose memory was estimated."""
         total, memory = self.judge.memory(layout)
         if self.found.least is None or total < self.found.least[0]:
             self.found.least = (total, layout, memory)
-        return memory
 
     def _is_hopeless(self, shape: Shape, place: Place) -> bool:
         """Whether not even the leanest of a place is near to fitting; asked once one of its layouts did not fit."""
@@ -160,7 +168,7 @@ class _Search:
             modes = max(self.space.modes(shape.engine), key=_leanness)
             virtual, micro_batch = min(self.space.rooms(shape, *place), key=lambda room: (room[1], room[0]))
             layout = self.space.layout(shape, *place, virtual, micro_batch, modes)
-            self._memory(layout)
+            self._note(layout)
             self._hopeless[key] = not self.judge.fits(layout, _SLACK * self.share)
         return bool(self._hopeless.get(key))
 

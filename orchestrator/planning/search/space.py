@@ -182,8 +182,8 @@ class Space:
         legal = [
             context
             for context in divisors(math.gcd(*(heads for heads, _ in pairs)), at_most=self.case.devices // tensor)
-            if context == 1 or self.length % (2 * context) == 0
-            and all(groups % context == 0 or context % groups == 0 for _, groups in pairs)
+            if context == 1 or (self.length % (2 * context) == 0
+            and all(groups % context == 0 or context % groups == 0 for _, groups in pairs))
         ]  # fmt: skip
         return self._degrees("context", engine, legal)
 
