@@ -6,7 +6,7 @@ copies every bucket it reduces, and a loss takes 8 or 18 bytes per logit. The sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -28,6 +28,12 @@ class Held:
     selective: what is computed again under `selective`: attention's scores, or all but every second product's output.
     logit_bytes: at the peak of the loss, copies and gradients together; logits_whole: not cut by tensor parallelism.
     keeps_outputs: a pipeline stage's output stays until its backward pass.
+    gated: tensors of the feed-forward's size that a gated unit keeps: gate, up, activation and product; fewer where a compiler
+        has one computed again, more where one is copied.
+    eager_norms: RMS norms are made of single operations, which keep an fp32 copy of their input each.
+    eager_alibi: ALiBi's biases are added to a matrix of scores, whose softmax is kept in fp32 and in the weights' width.
+    fused_rotary: rotated queries and keys lie beside the product that they were cut from, which the values keep alive;
+        `named`: where `transformers` has one matrix for all three.
     """
 
     weight_bytes: int | None = None
@@ -45,20 +51,26 @@ class Held:
     logit_bytes: int = 12
     logits_whole: bool = False
     keeps_outputs: bool = False
+    gated: int = 4
+    eager_norms: bool = False
+    eager_alibi: bool = False
+    fused_rotary: Literal["never", "always", "named"] = "never"
 
 
 BUCKET_ELEMENTS = 50_000_000
 """DeepSpeed's reduce bucket as this project configures it, at most."""
 
+_TRANSFORMERS = Held(logit_bytes=18, eager_norms=True, eager_alibi=True, fused_rotary="named")
+"""objectives: logits.float(), log-softmax, and the gradients of both, beside the logits themselves."""
+
 ENGINES: MappingProxyType[str, Held] = MappingProxyType(
     {
-        # objectives: logits.float(), log-softmax, and the gradients of both, beside the logits themselves.
-        "reference": Held(logit_bytes=18),
-        "deepspeed": Held(
-            gradients_beside=True, flat_partitions=True, live_parameters=10**9, bucket=BUCKET_ELEMENTS, logit_bytes=18
+        "reference": _TRANSFORMERS,
+        "deepspeed": replace(
+            _TRANSFORMERS, gradients_beside=True, flat_partitions=True, live_parameters=10**9, bucket=BUCKET_ELEMENTS
         ),
-        # engines/megatron/logits.py: the logits, one fp32 copy, the gradient.
-        "megatron": Held(logit_bytes=8),
+        # engines/megatron/logits.py: the logits, one fp32 copy, the gradient. Core adds an offset of zero to a gated unit's half.
+        "megatron": Held(logit_bytes=8, gated=5, fused_rotary="always"),
     }
 )
-"""What the engines of this project hold."""
+"""What the engines of this project hold, as autograd shows it (tests/engines/test_kept.py)."""

@@ -15,11 +15,20 @@ and its output, a number per head and position, is too little to count.
 
 from __future__ import annotations
 
-from orchestrator.architecture.parts import FeedForwardPart, GatedFeedForward, MixtureOfExperts
+from orchestrator.architecture.parts import (
+    ALiBi,
+    FeedForwardPart,
+    GatedFeedForward,
+    MixtureOfExperts,
+    RMSNorm,
+    Rotary,
+)
 from orchestrator.architecture.stack import Block
 from orchestrator.planning.held import Held
 from orchestrator.planning.layout import Layout
+from orchestrator.planning.software import Software
 
+FP32 = 4
 MASK = 1
 """Bytes of an element of a dropout mask."""
 UNEVEN = 1.2
@@ -28,22 +37,36 @@ UNEVEN = 1.2
 
 
 def whole_bytes(block: Block, width: int, held: Held) -> int:
-    """Per token, what every rank of a tensor group keeps: inputs of both norms and of both halves, and masks of dropout."""
+    """Per token, what every rank of a tensor group keeps: inputs of both norms and of both halves, and masks of dropout.
+
+    Parallel halves have one input for both norms.
+    """
+    norms = 2 if block.residual == "serial" else 1
+    copies = 2 * FP32 if held.eager_norms and isinstance(block.norm, RMSNorm) else 0
     masks = 2 * MASK if held.dropout else 0
-    return block.attention.hidden * (4 * width + masks)
+    return block.attention.hidden * ((norms + 2) * width + copies + masks)
 
 
-def score_bytes(block: Block, width: int, held: Held, positions: int) -> int:
-    """Per token, the scores that are kept over `positions` keys, where they are kept: softmax, and with dropout its mask and output."""
-    kept = 2 * width + MASK if held.dropout else width
-    return block.attention.heads * positions * kept
+def score_bytes(block: Block, width: int, software: Software, held: Held, positions: int) -> int:
+    """Per token, the scores that are kept over `positions` keys: softmax, and with dropout its mask and output."""
+    attention = block.attention
+    if held.eager_alibi and isinstance(attention.position, ALiBi):
+        return attention.heads * positions * (FP32 + (width if width < FP32 else 0))
+    if software.attention == "fused":
+        return 0
+    return attention.heads * positions * (2 * width + MASK if held.dropout else width)
 
 
-def cut_bytes(block: Block, width: int, compiled: bool, layout: Layout) -> float:
-    """Per token and before the cut by tensor: queries, keys, values, attention's output, the feed-forward's inside."""
+def cut_bytes(block: Block, width: int, held: Held, layout: Layout, *, fused: bool) -> float:
+    """Per token and before the cut by tensor: queries, keys, values, attention's output, the feed-forward's inside.
+
+    fused: one product makes queries, keys and values.
+    """
     attention = block.attention
     queries, keys = attention.heads * attention.head_dim, attention.kv_heads * attention.head_dim
-    return width * (2 * queries + 2 * keys + _inside(block.feed_forward, compiled, layout))
+    twice = held.fused_rotary == "always" or (held.fused_rotary == "named" and fused)
+    rotated = queries + keys if twice and isinstance(attention.position, Rotary) else 0
+    return width * (2 * queries + 2 * keys + rotated + _inside(block.feed_forward, held, layout))
 
 
 def operators_bytes(block: Block, width: int) -> tuple[float, float]:
@@ -74,13 +97,12 @@ def uneven(part: MixtureOfExperts, layout: Layout) -> float:
     return UNEVEN if layout.expert > 1 else 1.0
 
 
-def _inside(part: FeedForwardPart, compiled: bool, layout: Layout) -> float:
-    """Elements: a gated unit keeps gate, up, product, and the activation unless a compiler has it computed again."""
-    gated = 3 if compiled else 4
+def _inside(part: FeedForwardPart, held: Held, layout: Layout) -> float:
+    """Elements; a plain unit keeps the activation's input and output."""
     if isinstance(part, GatedFeedForward):
-        return gated * part.size
+        return held.gated * part.size
     if isinstance(part, MixtureOfExperts):
         # Each token is copied to its experts and back, and the router's scores are kept in fp32.
         copies = part.router.per_token * uneven(part, layout)
-        return copies * (gated * part.expert.size + 2 * part.expert.hidden) + 2 * part.router.experts
+        return copies * (held.gated * part.expert.size + 2 * part.expert.hidden) + 2 * part.router.experts
     return 2 * part.size

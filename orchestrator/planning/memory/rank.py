@@ -72,9 +72,9 @@ def kept_bytes(work: Work, block: Block, *, recomputed: bool = False) -> float:
     if how == "selective" and held.selective == "operators":
         whole, cut = operators_bytes(block, width)
         return tokens(work) * (whole / shared + cut / layout.tensor)
-    scored = work.software.attention == "scores" and how != "selective"
-    scores = score_bytes(block, width, held, work.sequence_length) if scored else 0
-    cut = cut_bytes(block, width, work.software.compiled, layout) + scores
+    scores = 0 if how == "selective" else score_bytes(block, width, work.software, held, work.sequence_length)
+    fused = len(work.architecture.huggingface.names.qkv) == 1
+    cut = cut_bytes(block, width, held, layout, fused=fused) + scores
     return tokens(work) * (whole_bytes(block, width, held) / shared + cut / layout.tensor)
 
 

@@ -13,8 +13,8 @@ _MEGATRON_DEEPSPEED = replace(_MEGATRON, gradient_bytes_bf16=6, casts_gradients=
 """Gradients lie in 16 bits, and for the step in fp32 too; in bf16 they are accumulated in fp32 beside. The pipeline has two
 buffers at least, so that on the last stage the fp32 logits of the micro-batch before are still held (`_exec_backward_pass`
 of DeepSpeed's pipe/engine.py returns early there)."""
-_FSDP = Held(weight_bytes=4, optimizer_bytes=8, accumulates_whole=True)
-"""FSDP: the sharded weights are the fp32 masters."""
+_FSDP = Held(weight_bytes=4, optimizer_bytes=8, accumulates_whole=True, gated=3)
+"""FSDP: the sharded weights are the fp32 masters. Compiled, so that a gated unit's activation is computed again."""
 
 _STACKS = (
     (r"Korthikanti|SC21|Megatron-LM README|vTrain", _MEGATRON),
@@ -32,4 +32,4 @@ _STACKS = (
 
 def held_of(paper: str) -> Held:
     """What the stack of a paper holds; what Megatron-core does where nothing is known."""
-    return next((held for pattern, held in _STACKS if re.search(pattern, paper)), Held())
+    return next((held for pattern, held in _STACKS if re.search(pattern, paper)), Held(gated=3))

@@ -14,10 +14,9 @@ from orchestrator.architecture.stack import Architecture
 from orchestrator.planning import Plan, make_plan
 from orchestrator.planning.memory import Memory
 from orchestrator.planning.memory.split import in_flight, padded_rows
-from orchestrator.planning.timing import bubble_fraction
 from orchestrator.spec import load_cluster, load_run
 from tests.planning.memory.made import PLAIN, estimate
-from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, NEOX, SMALL, Made, gpus, page
+from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, NEOX, Made, page
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -128,11 +127,3 @@ class TestPublished:
         plan = make_plan(loaded.spec, load_cluster(ROOT / "cluster/llama-2048xa100.yaml").spec)
         assert (plan.engine, plan.world_size, plan.zero_stage) == ("megatron", 2048, 1)
         assert plan.memory.total < plan.device_spec.memory
-
-    def test_a_bubble_is_p_minus_1_over_v_m(self) -> None:
-        """Narayanan et al. 2021, section 2.2."""
-        said = {"tensor": 1, "pipeline": 4, "micro_batch": 1, "data": 1}
-        plain = make_plan(page(SMALL, said, batch={"sequences": 16}), gpus(1)).layout
-        interleaved = make_plan(page(SMALL, said | {"virtual": 2}, batch={"sequences": 16}), gpus(1)).layout
-        assert bubble_fraction(plain, 16) == pytest.approx(3 / 16)
-        assert bubble_fraction(interleaved, 16) == pytest.approx(3 / 32)
