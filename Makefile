@@ -15,9 +15,9 @@ MIXTURE ?= python
 FORMAT  ?= text
 OUT     ?=
 PROMPT  ?=
-ROWS    ?=
 DEVICES ?=
 SEED    ?=
+ROWS    ?=
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate
