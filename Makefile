@@ -15,9 +15,15 @@ MIXTURE ?= python
 FORMAT  ?= text
 OUT     ?=
 PROMPT  ?=
+<<<<<<< HEAD
 ROWS    ?=
 DEVICES ?=
 SEED    ?=
+=======
+DEVICES ?=
+SEED    ?=
+ROWS    ?=
+>>>>>>> main
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate
