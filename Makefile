@@ -15,15 +15,9 @@ MIXTURE ?= python
 FORMAT  ?= text
 OUT     ?=
 PROMPT  ?=
-<<<<<<< HEAD
-ROWS    ?=
-DEVICES ?=
-SEED    ?=
-=======
 DEVICES ?=
 SEED    ?=
 ROWS    ?=
->>>>>>> main
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate
