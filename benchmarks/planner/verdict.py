@@ -22,14 +22,15 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class Reached:
-    """A target with the figure reached and those of the others on the same rows; `value` None where the set is empty.
+    """A target with the figure reached, all figures of its rows, and those of the others; `value` None where the set is empty.
 
-    better: whether the figure is below that of every other planner, on the rows that both can express.
+    beaten_by: planners whose figure is no higher than this one's, on the rows that both can express.
     """
 
     target: Target
     value: float | None
     n: int
+    figures: Figures
     others: dict[str, float]
     beaten_by: tuple[str, ...] = ()
 
@@ -99,7 +100,8 @@ def _pairs(judged: Judged, planner: str, places: Sequence[int]) -> list[Pair]:
 
 def _reached(judged: Judged, target: Target) -> Reached:
     places = [place for place, run in enumerate(judged.runs) if target.holds(run)]
-    value, n = _figure(target, _pairs(judged, "planner", places))
+    ours_alone = _pairs(judged, "planner", places)
+    value, n = _figure(target, ours_alone)
     others: dict[str, float] = {}
     beaten: list[str] = []
     for planner in judged.estimates:
@@ -111,7 +113,7 @@ def _reached(judged: Judged, target: Target) -> Reached:
         if theirs is not None and ours is not None:
             others[planner] = theirs
             beaten += [planner] if theirs <= ours else []
-    return Reached(target=target, value=value, n=n, others=others, beaten_by=tuple(beaten))
+    return Reached(target=target, value=value, n=n, figures=figures(ours_alone), others=others, beaten_by=tuple(beaten))
 
 
 def _says(estimate: Estimate, target: Target) -> bool:

@@ -131,6 +131,15 @@ class TestJudging:
             json.dumps(question(run))
 
 
+def test_the_best_constant_is_the_best_for_memory_too() -> None:
+    bloom = [run for run in RUNS if "layout tuning" in run.source]
+    figures = verdict_of(judge(bloom, bloom)).sets["all"]
+    best, fitted = figures["best constant"].memory, figures["constant"].memory
+    assert best is not None
+    assert fitted is not None
+    assert best.mape <= fitted.mape
+
+
 class TestCommand:
     def rows(self, path: Path, *keep: str) -> Path:
         with SHIPPED[0].open(encoding="utf-8", newline="") as lines:

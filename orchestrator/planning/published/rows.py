@@ -119,7 +119,7 @@ def _unit(row: Mapping[str, str]) -> float:
 
 
 def _layout(row: Mapping[str, str]) -> Layout:
-    degree = {name: _whole(row, name) or 1 for name in ("tp", "pp", "vpp", "ep", "cp")}
+    degree = {name: _whole(row, name) or 1 for name in ("tp", "pp", "ep", "cp")}
     devices = _whole(row, "n_gpus")
     model = degree["tp"] * degree["pp"] * degree["cp"]
     if not devices or devices % model:
@@ -137,7 +137,7 @@ def _layout(row: Mapping[str, str]) -> Layout:
         engine="megatron" if zero < 3 else "deepspeed", data=devices // model, tensor=degree["tp"], pipeline=degree["pp"],
         micro_batch=_micro_batch(row, devices // model, degree["pp"]), zero=zero, offload="none",
         recompute="full" if recompute == "full" else "selective" if recompute.startswith("selective") else "none",
-        context=degree["cp"], virtual=degree["vpp"], expert=degree["ep"], expert_tensor=1 if degree["ep"] > 1 else degree["tp"],
+        context=degree["cp"], virtual=_virtual(row), expert=degree["ep"], expert_tensor=1 if degree["ep"] > 1 else degree["tp"],
         sequence_parallel=sequence_parallel,
     )  # fmt: skip
 
@@ -147,6 +147,13 @@ def _micro_batch(row: Mapping[str, str], data: int, pipeline: int) -> int:
     if not row["micro_batch"] and "split into pp microbatches" in row["notes"]:
         return max(1, _whole(row, "global_batch_seqs") // (data * pipeline))
     return _whole(row, "micro_batch") or 1
+
+
+def _virtual(row: Mapping[str, str]) -> int:
+    """Said; two where a row says that stages are interleaved and not how often: torchtitan's default under a schedule of
+    several stages per rank (its pipeline parallelism, `stages_per_rank`)."""
+    unsaid = 2 if "interleaved" in (row["id"] + row["notes"]).lower() and _whole(row, "pp") > 1 else 1
+    return _whole(row, "vpp") or unsaid
 
 
 def _evenly(layers: int, layout: Layout) -> Stages:

@@ -130,6 +130,12 @@ def test_a_batch_that_is_split_into_as_many_as_there_are_stages(tmp_path: Path) 
     assert (run.work.layout.micro_batch, run.work.micro_batches) == (4, 8)
 
 
+def test_interleaved_stages_are_two_where_nobody_says_how_many(tmp_path: Path) -> None:
+    row = {**GOOD, "n_gpus": "16", "pp": "8"}
+    runs, _ = read_runs(written(tmp_path / "a.csv", row, {**row, "notes": "Interleaved 1F1B"}, {**row, "notes": "interleaved", "vpp": "3"}))
+    assert [run.work.layout.virtual for run in runs] == [1, 2, 3]
+
+
 def test_four_bits_wait_for_a_data_sheet(tmp_path: Path) -> None:
     runs, (left_out,) = read_runs(written(tmp_path / "a.csv", {**GOOD, "gpu_type": "B200-192GB", "precision": "NVFP4"}))
     assert (runs, left_out.reason) == ([], "a precision of four bits, whose peak no data sheet here has")
