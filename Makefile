@@ -15,6 +15,9 @@ MIXTURE ?= python
 FORMAT  ?= text
 OUT     ?=
 PROMPT  ?=
+DEVICES ?=
+SEED    ?=
+ROWS    ?=
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate
@@ -24,7 +27,7 @@ STANDING    := $(if $(filter-out file default undefined,$(origin CLUSTER)),--clu
 export PROMPT SET ACCEPT
 
 .DEFAULT_GOAL := help
-.PHONY: help train test plan check data up down submit jobs logs stop dashboard resume export generate \
+.PHONY: help train test plan simulate check data up down submit jobs logs stop dashboard resume export generate \
         diff lint schema parity clean
 
 help: ## this list
@@ -47,8 +50,11 @@ train: $(INSTALLED) ## train SPEC on CLUSTER in the foreground, to the end
 test: $(INSTALLED) ## the test suite (CPU only, no network)
 	@$(BIN)/python -m pytest $(ARGS)
 
-plan: $(INSTALLED) ## what would happen, before a node is taken; FORMAT=json
-	@$(ORCHESTRATE) plan --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' --set "$$SET"
+plan: $(INSTALLED) ## what would happen, before a node is taken; FORMAT=json, FORMAT=html OUT=plan.html
+	@$(ORCHESTRATE) plan --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' $(if $(OUT),--out '$(OUT)') --set "$$SET"
+
+simulate: $(INSTALLED) ## what failures and checkpoints make of the whole run; DEVICES=8,1024 FORMAT=json
+	@$(ORCHESTRATE) simulate --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' $(if $(DEVICES),--devices '$(DEVICES)') $(if $(SEED),--seed '$(SEED)') --set "$$SET"
 
 check: $(INSTALLED) ## validate a page and stop
 	@$(ORCHESTRATE) check --spec '$(SPEC)' --set "$$SET"
@@ -100,8 +106,8 @@ schema: $(INSTALLED) ## write the JSON Schemas of the pages
 parity: $(INSTALLED) ## the losses of every layout against the reference, as a table
 	@$(BIN)/python -m benchmarks.parity
 
-bench-%: $(INSTALLED) ## a measurement beside a peer: bench-overhead, bench-start, bench-gpu; ARGS="..."
-	@$(BIN)/python -m benchmarks.$* $(ARGS)
+bench-%: $(INSTALLED) ## a measurement beside a peer: bench-planner (ROWS=file.csv), bench-overhead, bench-start, bench-gpu; ARGS="..."
+	@$(BIN)/python -m benchmarks.$* $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 clean: ## remove .venv and caches; runs and data stay
 	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -18,7 +18,8 @@
     rank_map.py      which rank stands on which device; the plan held against real hosts
     data.py          the mixture that a page names
     plan.py          make_plan: spec and cluster -> Plan
-    render.py        one screen of text
+    reliability/     what failures and checkpoints make of a plan
+    render/          one screen of text, one page of HTML, all numbers as JSON
 """
 
 from orchestrator.planning.plan import Plan, make_plan

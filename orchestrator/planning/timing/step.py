@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from orchestrator.planning.calibration import NARROW
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.timing.layer import Slice
 from orchestrator.planning.timing.optimizer import optimizer_time
@@ -93,7 +94,7 @@ def slice_of(work: Work, hardware: Hardware) -> Slice:
     )  # fmt: skip
     narrow = unit
     if work.precision == "fp8" and "fp8" in device.peak:
-        narrow = Unit(peak=device.peak_at("fp8"), sms=device.sms, bandwidth=unit.bandwidth, operand=1, result=2)
+        narrow = Unit(peak=device.peak_at("fp8") * NARROW, sms=device.sms, bandwidth=unit.bandwidth, operand=1, result=2)
     return Slice(
         sequences=layout.micro_batch, length=work.sequence_length, context=layout.context, tensor=layout.tensor,
         expert=layout.expert, expert_tensor=layout.expert_tensor, sequence_parallel=layout.sequence_parallel,
@@ -103,10 +104,8 @@ def slice_of(work: Work, hardware: Hardware) -> Slice:
 
 def _accumulates(work: Work) -> int:
     """Bytes per weight and micro-batch of adding a gradient to its buffer, where the product does not do it itself."""
-    if work.layout.zero == 3:
+    if work.layout.zero == 3 or work.software.adds_in_products:
         return 0
-    if work.software.attention == "scores" and work.software.gradient_bytes == 4:
+    if work.software.gradient_bytes == 4 and work.width < 4:
         return work.width + 8
-    if work.software.gradient_bytes == 4:
-        return 0
     return 3 * work.width if work.micro_batches > 1 else 0
