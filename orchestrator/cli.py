@@ -63,7 +63,7 @@ def check(options: argparse.Namespace) -> None:
 def plan(options: argparse.Namespace) -> None:
     """Prints what would happen; takes no node."""
     from orchestrator.launch.cluster import address_for
-    from orchestrator.launch.foreground import ground_for, plan_for
+    from orchestrator.launch.planned import ground_for, plan_for
     from orchestrator.planning.data import mixture_of
     from orchestrator.planning.render import render
     from orchestrator.spec import load_cluster, load_run
@@ -81,7 +81,7 @@ def plan(options: argparse.Namespace) -> None:
 def simulate(options: argparse.Namespace) -> None:
     """Prints what failures and checkpoints would make of the whole run; takes no node."""
     from orchestrator.launch.cluster import address_for
-    from orchestrator.launch.foreground import ground_for, plan_for
+    from orchestrator.launch.planned import ground_for, plan_for
     from orchestrator.planning.reliability.scaling import simulate_plan
     from orchestrator.planning.reliability.screen import render
     from orchestrator.spec import load_cluster, load_run
