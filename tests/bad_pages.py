@@ -307,7 +307,7 @@ CLUSTERS = (
     _cluster("no nodes", "nodes: 2", "nodes: 0", 1, "nodes", "expected more than 0"),
     _cluster("a bandwidth without sense", "300GB", "fast", 5, "node.links.bandwidth", "expected a size, found 'fast'", "512MiB, 80GiB or 2TB"),
     _cluster("a negative price", "1.5", "-1", 7, "price_per_device_hour", "expected at least 0, found -1"),
-    _cluster("a precision nobody knows", "count: 8", "count: 8\n  peak_tflops: {fp64: 10}", 5, "node.peak_tflops.fp64", "allowed: fp32, bf16"),
+    _cluster("a precision nobody knows", "count: 8", "count: 8\n  peak_tflops: {fp64: 10}", 5, "node.peak_tflops.fp64", "allowed: fp32, fp16, bf16, fp8"),
     _cluster("a peak of zero", "count: 8", "count: 8\n  peak_tflops: {bf16: 0}", 5, "node.peak_tflops.bf16", "expected more than 0, found 0"),
     _cluster("half a switch", "nodes: 2", "nodes: 2\nreliability: {nodes_per_switch: 16}", 2, "reliability", "switch_failures_per_1000_switch_days is missing", "add `switch_failures_per_1000_switch_days:`"),
     _cluster("a repair of words", "nodes: 2", "nodes: 2\nreliability: {repair: a day}", 2, "reliability.repair", "expected a duration, found 'a day'", "30s, 10m, 2h or 1d"),

@@ -8,8 +8,8 @@ from typing import Any
 from orchestrator.architecture.stack import Architecture
 from orchestrator.planning.hardware import Hardware, hardware_of
 from orchestrator.planning.layout import Layout
+from orchestrator.planning.published.cells import COLUMNS
 from orchestrator.planning.published.models import architecture_of
-from orchestrator.planning.published.rows import COLUMNS
 from orchestrator.planning.software import Software
 from orchestrator.planning.work import Work
 from orchestrator.spec.cluster import ClusterSpec

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.planning.stages import Chunk
 from orchestrator.planning.timing.stage import stage_time
 from orchestrator.planning.timing.step import slice_of
-from orchestrator.planning.stages import Chunk
 from tests.planning.timing.cases import BLOOM, MEGATRON_2022, gpt, gpus, work
 
 LAYER = ((Chunk(first=0, last=1),),)

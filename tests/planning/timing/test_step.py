@@ -26,7 +26,7 @@ class TestPublished:
             (128, 25600, 160, 3072, 8, 64, 1, 1, 3072, 163),
         ],
     )  # fmt: skip
-    def test_narayanan(self, layers, hidden, heads, devices, tensor, pipeline, virtual, micro_batch, batch, tflops) -> None:  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    def test_narayanan(self, layers, hidden, heads, devices, tensor, pipeline, virtual, micro_batch, batch, tflops) -> None:  # type: ignore[no-untyped-def]
         """arXiv:2104.04473, table 1: TFLOP/s per A100, by its formula 3."""
         one = work(
             gpt(layers, hidden, heads), batch, SELENE, tensor=tensor, pipeline=pipeline, virtual=virtual, micro_batch=micro_batch,
