@@ -16,14 +16,15 @@ class Calibration:
     """Efficiencies are fractions of a data sheet's number; times in seconds; sizes in bytes."""
 
     matmul_efficiency: float = 0.75
+    attention_efficiency: float = 0.5
     memory_efficiency: float = 0.8
     launch_overhead_s: float = 8e-6
     link_efficiency: float = 0.75
-    link_latency_s: float = 8e-6
+    link_latency_s: float = 9e-6
     network_efficiency: float = 0.75
     network_latency_s: float = 15e-6
     overlap: float = 0.8
-    step_overhead_s: float = 0.0
+    step_overhead_s: float = 5e-3
     framework_bytes: int = 1500 * 2**20
     fragmentation: float = 0.05
 
@@ -37,6 +38,42 @@ class Calibration:
 
 CPU = Calibration(
     matmul_efficiency=0.6, launch_overhead_s=10e-6, link_efficiency=0.5, link_latency_s=100e-6, network_latency_s=100e-6,
-    overlap=0.0, framework_bytes=600 * 2**20, fragmentation=0.0,
+    overlap=0.0, step_overhead_s=0.0, framework_bytes=600 * 2**20, fragmentation=0.0,
 )  # fmt: skip
 CUDA = Calibration()
+_MATMUL = {"V100": 0.75, "A100": 0.78, "H100": 0.72, "H200": 0.72, "H800": 0.72, "B200": 0.70, "B300": 0.70, "GB200": 0.66, "GB300": 0.66}
+"""Nine tenths of the best that matrix products were measured at in bf16: A100 271 of 312 TFLOP/s, H100 794 of 989, B200 1745
+of 2250, GB200 1822 of 2500 (ml-engineering, maximum achievable matmul FLOPS): a step heats a device more than one product."""
+_ATTENTION = {"V100": 0.4, "A100": 0.5, "H100": 0.35, "H200": 0.35, "H800": 0.35, "B200": 0.35, "B300": 0.35, "GB200": 0.35, "GB300": 0.35}
+"""FlashAttention-2 on A100 (arXiv:2307.08691, figure 5) and on H100 (arXiv:2407.08608, figure 5), causal, at 2048 to 8192."""
+NARROW = 0.9
+"""fp8 products reach less of their peak than bf16 ones: 1403 of 1979 TFLOP/s on H100 (ml-engineering)."""
+
+
+def default_of(device: str, kind: str) -> Calibration:
+    """What is known of a device before anything was measured; `device` as a table of devices names it."""
+    if kind == "cpu":
+        return CPU
+    name = device.split("-")[0]
+    return replace(
+        CUDA, matmul_efficiency=_MATMUL.get(name, CUDA.matmul_efficiency),
+        attention_efficiency=_ATTENTION.get(name, CUDA.attention_efficiency),
+    )  # fmt: skip
+
+
+TILES = ((256, 128, 1.0), (128, 256, 1.0), (128, 128, 0.93), (128, 64, 0.8), (64, 128, 0.8), (64, 64, 0.65))
+"""Tiles of a matrix product and the speed of each relative to the largest (CUTLASS's profiles of A100)."""
+TILE_FILL = 192
+"""Steps along k that filling and emptying a tile's pipeline costs: products that are thin in k lose by it."""
+KERNEL_S = 3e-6
+"""What a kernel takes on the device beyond its work: start, tail, and the gap to the next."""
+ALIGNMENT = ((64, 1.0), (32, 0.97), (16, 0.95), (8, 0.9))
+"""Speed of a matrix product by what its rows are a multiple of, in 2-byte elements (NVIDIA, matrix multiplication guide)."""
+UNALIGNED = 1 / 12
+"""Rows that are no multiple of 16 bytes leave the tensor cores: an A100's fp32 pipes do 19.5 of its 312 TFLOP/s."""
+BACKWARD_ATTENTION = 2.5
+"""Fused attention's backward pass does five products for the forward pass's two (Dao 2023, arXiv:2307.08691)."""
+BACKWARD_ATTENTION_SPEED = 0.8
+"""And is slower: 225 of FLOP/s where the forward pass does 280 (the same, figures 5 to 7)."""
+COLLECTIVE_LAUNCHES = 4
+"""Host time of a collective in operations: NCCL's and torch.distributed's own book-keeping."""

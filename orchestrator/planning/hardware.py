@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.planning.calibration import CPU, CUDA, Calibration
+from orchestrator.planning.calibration import Calibration, default_of
 from orchestrator.planning.devices import Device, device_of
 from orchestrator.spec.cluster import ClusterSpec
 
@@ -30,7 +30,7 @@ def hardware_of(cluster: ClusterSpec) -> Hardware:
     device, node = device_of(cluster), cluster.node
     count = node.count or 1
     share = cluster.network.bandwidth / count if cluster.network else device.link_bandwidth
-    base = CPU if device.kind == "cpu" else CUDA
+    base = default_of(device.name, device.kind)
     return Hardware(
         device=device, per_node=count, domain=(node.links.devices if node.links else None) or count,
         link_bandwidth=device.link_bandwidth, network_bandwidth=min(share, device.link_bandwidth or share),

@@ -20,6 +20,8 @@ class Software:
     gradient_bytes: bytes per parameter of the gradient buffer that is reduced; None: that of the weights.
     overlaps_gradients, overlaps_gathers, overlaps_tensor: which communication may run behind computing.
     compiled: elementwise operations are fused by a compiler.
+    selective: fraction of the forward products that selective recomputation takes again, beside all that is no product.
+    one_copy: a token goes to a node once, however many of its experts are there (DeepEP).
     graphs: the host launches whole graphs, so that its overhead does not count.
     """
 
@@ -30,6 +32,8 @@ class Software:
     overlaps_gathers: bool = False
     overlaps_tensor: bool = False
     compiled: bool = False
+    selective: float = 0.0
+    one_copy: bool = False
     graphs: bool = False
 
 

@@ -56,6 +56,8 @@ class Calibration(Section):
 
     matmul_efficiency: Fraction | None = None
     """Fraction of peak that large matrix products reach."""
+    attention_efficiency: Fraction | None = None
+    """Fraction of peak that fused attention's forward pass reaches."""
     memory_efficiency: Fraction | None = None
     """Fraction of the memory's bandwidth that memory-bound operations reach."""
     launch_overhead_us: float | None = Field(default=None, ge=0)

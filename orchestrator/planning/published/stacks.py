@@ -10,12 +10,18 @@ _STACKS = (
     (r"Korthikanti|SC21|Megatron-LM README|vTrain", Software(attention="scores", gradient_bytes=4)),
     (r"BLOOM|bigscience|NeoX|DeepSpeed on Azure|OPT", Software(attention="scores", gradient_bytes=2)),
     (r"MosaicML", Software(gradient_bytes=2, overlaps_gradients=True, overlaps_gathers=True)),
-    (r"torchtitan|Kempner|FSDP|Playbook|SmolLM", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True)),
+    (
+        r"torchtitan|Kempner|FSDP|Playbook|SmolLM",
+        # "op" of torchtitan's selective recomputation keeps every second product and attention.
+        Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True, selective=0.5),
+    ),
     (r"llm\.c|modded|nanochat", Software(overlaps_gradients=True, compiled=True)),
     (r"MegaScale", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True)),
     (
         r"Bridge|NeMo|Megatron-Core|ModelZoo|Llama 3 Herd|DeepSeek",
-        Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, compiled=True),
+        Software(
+            gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, compiled=True, one_copy=True,
+        ),
     ),
 )  # fmt: skip
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from orchestrator.architecture.parts import MixtureOfExperts
-from orchestrator.architecture.stack import Architecture
-from orchestrator.planning.capabilities import CAPABILITIES
-from orchestrator.planning.flops import flops_per_token
+from orchestrator.planning.calibration import NARROW
 from orchestrator.planning.hardware import Hardware
-from orchestrator.planning.layout import Layout
-from orchestrator.planning.memory.split import weights_on_rank
-from orchestrator.planning.stages import split
+from orchestrator.planning.timing.layer import Slice
+from orchestrator.planning.timing.optimizer import optimizer_time
+from orchestrator.planning.timing.pipeline import bubble, sends
+from orchestrator.planning.timing.products import Unit
+from orchestrator.planning.timing.replicas import exchange
+from orchestrator.planning.timing.stage import StageTime, stage_time
+from orchestrator.planning.timing.weights import on_rank
 from orchestrator.planning.work import Work
 
 
@@ -47,62 +48,66 @@ class StepTime:
 
 
 def step_time(work: Work, hardware: Hardware) -> StepTime:
-    """One optimizer step of `work` at its full batch."""
-    architecture, layout, known = work.architecture, work.layout, hardware.calibration
-    speed = layout.world_size * hardware.device.peak_at(work.precision) * known.matmul_efficiency
-    products = flops_per_token(architecture, work.sequence_length, "torchtitan") * work.tokens / speed
-    recomputed = products / 3 if layout.recompute == "full" else 0.0
-    across = hardware.network_bandwidth if layout.world_size > hardware.domain else hardware.link_bandwidth
-    gradients = _gradient_bytes(architecture, layout, work.width) / across if across else 0.0
-    tensor = expert = 0.0
-    if hardware.link_bandwidth:
-        moved = work.micro_batches / hardware.link_bandwidth
-        tensor = moved * _tensor_bytes(architecture, layout, work.width * work.sequence_length)
-        expert = moved * _expert_bytes(architecture, layout, work.width * work.sequence_length)
-    bubble = (products + recomputed + tensor + expert) * bubble_fraction(layout, work.micro_batches)
+    """One optimizer step of `work` at its full batch: that of the stage that takes longest, and what it waits for."""
+    layout, stages = work.layout, work.stages
+    part = slice_of(work, hardware)
+    times = _stage_times(work, hardware, part)
+    slowest = max(range(len(times)), key=lambda index: times[index].total)
+    time, chunks = times[slowest], stages[slowest]
+    weights = max((on_rank(work.architecture, layout, each) for each in {stages[0], chunks}), key=sum)
+    layers = sum(chunk.layers for chunk in chunks)
+    gradients, gathers = exchange(work, hardware, weights, blocks=layers, busy=time.total, backward=time.backward)
+    passed = sends(work, hardware)
+    turns = work.micro_batches
     return StepTime(
-        products=products, recomputed=recomputed, tensor=tensor, expert=expert, bubble=bubble, gradients=gradients,
-        other=known.step_overhead_s,
+        products=turns * time.products, attention=turns * time.attention, elementwise=turns * time.elementwise,
+        recomputed=turns * time.recomputed, launches=turns * time.launches, tensor=turns * time.tensor,
+        context=turns * time.context, expert=turns * time.expert,
+        bubble=bubble([each.total + passed for each in times], layout.virtual), sends=turns * passed,
+        gradients=gradients, gathers=gathers, optimizer=optimizer_time(work, hardware, weights),
+        other=hardware.calibration.step_overhead_s,
     )  # fmt: skip
 
 
-def bubble_fraction(layout: Layout, micro_batches: int) -> float:
-    """Time that a pipeline idles, as a fraction of its compute: (P - 1) / (V m) (Narayanan et al. 2021, section 2.2)."""
-    return (layout.pipeline - 1) / (layout.virtual * micro_batches)
+def _stage_times(work: Work, hardware: Hardware, part: Slice) -> list[StageTime]:
+    """Of every stage; those alike are worked out once."""
+    known: dict[tuple[tuple[int, int, bool, bool], ...], StageTime] = {}
+    alike = len({id(block) for block in work.architecture.blocks}) == 1
+    times = []
+    for chunks in work.stages:
+        key = tuple((0 if alike else chunk.first, chunk.layers, chunk.embedding, chunk.head) for chunk in chunks)
+        if key not in known:
+            known[key] = stage_time(work, hardware, chunks, part)
+        times.append(known[key])
+    return times
 
 
-def _gradient_bytes(architecture: Architecture, layout: Layout, width: int) -> float:
-    """What one rank sends per step so that replicas agree, on the heaviest stage, in rings of n: bytes x (n - 1) / n.
-
-    ZeRO reduces and gathers in the width of the weights, and at stage 3 gathers once more; an engine that splits
-    models reduces fp32 and gathers weights with ZeRO 1, or does both in fp32.
-    """
-    replicas = layout.data * layout.context
-    if not CAPABILITIES[layout.engine].splits_models:
-        return (3 if layout.zero == 3 else 2) * architecture.parameters * width * (replicas - 1) / replicas
-    per_parameter = 4 + (width if layout.zero else 4)
-    expert_replicas = replicas * layout.tensor // (layout.expert * layout.expert_tensor)
-    heaviest = max((weights_on_rank(architecture, layout, chunks) for chunks in split(architecture, layout)), key=sum)
-    shares = zip(heaviest, (replicas, expert_replicas), strict=True)
-    return per_parameter * sum(count * (ranks - 1) / ranks for count, ranks in shares)
-
-
-def _tensor_bytes(architecture: Architecture, layout: Layout, bytes_per_sequence: int) -> float:
-    """What one rank sends per micro-batch within its tensor group: in each layer two all-reduces forward and two
-    backward (Megatron-LM, section 3), two more where the forward pass is computed again; each 2 (t - 1) / t of the stream."""
-    tensor = layout.tensor
-    reduces = 6 if layout.recompute == "full" else 4
-    stream = layout.micro_batch * bytes_per_sequence // layout.context * architecture.hidden
-    layers = -(-len(architecture.blocks) // layout.pipeline)
-    return layers * reduces * stream * 2 * (tensor - 1) / tensor
-
-
-def _expert_bytes(architecture: Architecture, layout: Layout, bytes_per_sequence: int) -> float:
-    """What one rank sends per micro-batch to the experts of others: there and back, forward and backward."""
-    expert = layout.expert
-    stream = layout.micro_batch * bytes_per_sequence // layout.context * architecture.hidden / layout.tensor
-    sent = sum(
-        4 * block.feed_forward.router.per_token * stream
-        for block in architecture.blocks if isinstance(block.feed_forward, MixtureOfExperts)
+def slice_of(work: Work, hardware: Hardware) -> Slice:
+    """What one rank sees of a micro-batch, and what it computes on."""
+    layout, device, software = work.layout, hardware.device, work.software
+    # Workers on the CPU beyond its cores take turns.
+    turn = min(1.0, hardware.cores / hardware.per_node) if hardware.cores else 1.0
+    wide = "bf16" if work.precision == "fp8" else work.precision
+    unit = Unit(
+        peak=device.peak_at(wide) * turn, sms=device.sms, bandwidth=device.memory_bandwidth * turn, operand=work.width,
+        result=work.width,
     )  # fmt: skip
-    return sent / layout.pipeline * (expert - 1) / expert
+    narrow = unit
+    if work.precision == "fp8" and "fp8" in device.peak:
+        narrow = Unit(peak=device.peak_at("fp8") * NARROW, sms=device.sms, bandwidth=unit.bandwidth, operand=1, result=2)
+    return Slice(
+        sequences=layout.micro_batch, length=work.sequence_length, context=layout.context, tensor=layout.tensor,
+        expert=layout.expert, expert_tensor=layout.expert_tensor, sequence_parallel=layout.sequence_parallel,
+        software=software, unit=unit, narrow=narrow, width=work.width, accumulates=_accumulates(work),
+    )  # fmt: skip
+
+
+def _accumulates(work: Work) -> int:
+    """Bytes per weight and micro-batch of adding a gradient to its buffer, where the product does not do it itself."""
+    if work.layout.zero == 3:
+        return 0
+    if work.software.attention == "scores" and work.software.gradient_bytes == 4:
+        return work.width + 8
+    if work.software.gradient_bytes == 4:
+        return 0
+    return 3 * work.width if work.micro_batches > 1 else 0
