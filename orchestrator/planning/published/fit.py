@@ -68,7 +68,7 @@ def choose(runs: Sequence[Run], *, at_most: int = AT_MOST) -> list[Run]:
 
 def fitted(runs: Sequence[Run]) -> Calibration:
     """The most likely constants given these runs and the priors."""
-    from scipy.optimize import least_squares  # noqa: PLC0415  a plan must not wait for its import
+    from scipy.optimize import least_squares
 
     base = runs[0].hardware.calibration
     names = [name for name in PRIORS if getattr(base, name)]

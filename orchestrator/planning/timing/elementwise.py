@@ -12,7 +12,13 @@ one after the other do so once each. Counted in elements, times the width of an 
 
 from __future__ import annotations
 
-from orchestrator.architecture.parts import FeedForwardPart, GatedFeedForward, MixtureOfExperts, RMSNorm, Rotary
+from orchestrator.architecture.parts import (
+    FeedForwardPart,
+    GatedFeedForward,
+    MixtureOfExperts,
+    RMSNorm,
+    Rotary,
+)
 from orchestrator.architecture.stack import Block
 from orchestrator.planning.software import Software
 
