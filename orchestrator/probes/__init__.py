@@ -10,6 +10,7 @@ alone or under torchrun, and each measures one thing that the estimates read:
     streams.py       memory-bound operations, and copies
     launches.py      starting an operation
     exchanges.py     collectives inside a node and between nodes
+    arrivals.py      what ranks wait for one another between pieces of computing
     footprint.py     memory of a worker before a model; what the allocator holds beyond
     measure.py       all of them, in order, collectively
     findings.py      what was found, as data

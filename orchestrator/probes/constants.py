@@ -16,6 +16,7 @@ from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.timing.products import Unit, product
 from orchestrator.probes.findings import Exchanged, Findings
 
+ARRIVAL = "arrival"
 LARGE = 2.0 * 4096 * 4096 * 2048
 """FLOPs from which a product tells a GPU's efficiency: smaller ones are the tiles' and the host's."""
 
@@ -70,12 +71,14 @@ def _links(found: Findings, hardware: Hardware) -> dict[str, Any]:
     near, far = ([each for each in alone if each.near is side] for side in (True, False))
     if near:
         latency, bandwidths = _line(near)
+        latency = _arrival(found.exchanges, crowded=False) or latency
         best = max(bandwidths)
         if found.device == "cpu":
             said["link_bandwidth"] = f"{_rounded(best / 1e6)}MB"
         sheet = best if found.device == "cpu" else hardware.link_bandwidth or best
         said |= {"link_efficiency": _fraction(statistics.median(bandwidths) / sheet), "link_latency_us": _rounded(latency * 1e6)}
-        said |= _turns(found.exchanges, latency)
+        crowded = _arrival(found.exchanges, crowded=True)
+        said |= {"turn_us": _rounded(max(0.0, crowded - latency) * 1e6)} if crowded else {}
     if far:
         latency, bandwidths = _line(far)
         share = hardware.network_bandwidth or max(bandwidths)
@@ -96,13 +99,10 @@ def _line(found: Iterable[Exchanged]) -> tuple[float, list[float]]:
     return statistics.median(latencies), bandwidths
 
 
-def _turns(found: Sequence[Exchanged], latency: float) -> dict[str, Any]:
-    """What small collectives take longer, per rank, where workers outnumber the cores."""
-    smallest = min(each.moved for each in found)
-    crowded = [each for each in found if each.crowd > 1 and each.moved == smallest and each.kind != "send"]
-    if not crowded:
-        return {}
-    return {"turn_us": _rounded(max(0.0, statistics.median(each.seconds / each.ranks for each in crowded) - latency) * 1e6)}
+def _arrival(found: Sequence[Exchanged], *, crowded: bool) -> float:
+    """Seconds per rank of a collective between pieces of computing, with cores to a worker or without; 0 if not measured."""
+    waited = [each.seconds / each.ranks for each in found if each.kind == ARRIVAL and (each.crowd > 1) is crowded]
+    return statistics.median(waited) if waited else 0.0
 
 
 def _fraction(value: float) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from orchestrator.probes.arrivals import arrivals
 from orchestrator.probes.attention import attention_flops
 from orchestrator.probes.exchanges import exchanges
 from orchestrator.probes.findings import Findings, Product
@@ -34,7 +35,7 @@ def measure(ranks: Ranks, *, cores: int | None = None, turns: int = TURNS) -> Fi
             told.append(_one_turn(ranks.device))
         ranks.barrier()
     alone = [turn for each in ranks.gathered(told) for turn in each]
-    moved = _medians([found for _ in range(turns) for found in exchanges(ranks, cores=cores)])
+    moved = _medians([found for _ in range(turns) for found in (*exchanges(ranks, cores=cores), *arrivals(ranks, cores))])
     every = [found for each in ranks.gathered(moved) for found in each]
     rates = {name: statistics.median(turn[name] for turn in alone) for name in ("attention_flops", "copied", "streamed", "launch_s", "slack")}
     return Findings(
