@@ -15,6 +15,8 @@ MIXTURE ?= python
 FORMAT  ?= text
 OUT     ?=
 PROMPT  ?=
+DEVICES ?=
+SEED    ?=
 ROWS    ?=
 IDS     ?=
 
@@ -26,7 +28,7 @@ STANDING    := $(if $(filter-out file default undefined,$(origin CLUSTER)),--clu
 export PROMPT SET ACCEPT
 
 .DEFAULT_GOAL := help
-.PHONY: help train test plan check data calibrate up down submit jobs logs stop dashboard resume export generate \
+.PHONY: help train test plan simulate check data calibrate up down submit jobs logs stop dashboard resume export generate \
         diff lint schema parity clean
 
 help: ## this list
@@ -51,6 +53,9 @@ test: $(INSTALLED) ## the test suite (CPU only, no network)
 
 plan: $(INSTALLED) ## what would happen, before a node is taken; FORMAT=json
 	@$(ORCHESTRATE) plan --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' --set "$$SET"
+
+simulate: $(INSTALLED) ## what failures and checkpoints make of the whole run; DEVICES=8,1024 FORMAT=json
+	@$(ORCHESTRATE) simulate --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' $(if $(DEVICES),--devices '$(DEVICES)') $(if $(SEED),--seed '$(SEED)') --set "$$SET"
 
 check: $(INSTALLED) ## validate a page and stop
 	@$(ORCHESTRATE) check --spec '$(SPEC)' --set "$$SET"
@@ -105,8 +110,8 @@ schema: $(INSTALLED) ## write the JSON Schemas of the pages
 parity: $(INSTALLED) ## the losses of every layout against the reference, as a table
 	@$(BIN)/python -m benchmarks.parity
 
-bench-%: $(INSTALLED) ## a measurement beside a peer: bench-overhead, bench-start, bench-gpu; ARGS="..."
-	@$(BIN)/python -m benchmarks.$* $(ARGS)
+bench-%: $(INSTALLED) ## a measurement beside a peer: bench-planner (ROWS=file.csv), bench-overhead, bench-start, bench-gpu; ARGS="..."
+	@$(BIN)/python -m benchmarks.$* $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 clean: ## remove .venv and caches; runs and data stay
 	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache

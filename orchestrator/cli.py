@@ -78,6 +78,23 @@ def plan(options: argparse.Namespace) -> None:
         print(render(made, f"{options.spec} on {options.cluster}"))
 
 
+def simulate(options: argparse.Namespace) -> None:
+    """Prints what failures and checkpoints would make of the whole run; takes no node."""
+    from orchestrator.launch.cluster import address_for
+    from orchestrator.launch.foreground import ground_for, plan_for
+    from orchestrator.planning.reliability.scaling import simulate_plan
+    from orchestrator.planning.reliability.screen import render
+    from orchestrator.spec import load_cluster, load_run
+
+    loaded, cluster = load_run(options.spec, options.set), load_cluster(options.cluster)
+    grounded = ground_for(loaded, cluster, address_for(cluster.spec, name=cluster.name))
+    found = simulate_plan(plan_for(loaded, grounded, cluster), options.devices, options.seed)
+    if options.format == "json":
+        print(json.dumps(found.as_dict(), indent=1))
+    else:
+        print(render(found, f"{options.spec} on {options.cluster}, simulated"))
+
+
 def train(options: argparse.Namespace) -> int:
     """Trains a page in the foreground, to the end."""
     from orchestrator.launch import foreground
@@ -267,6 +284,11 @@ def _parser() -> argparse.ArgumentParser:
 
     verb("check", check, _spec)
     verb("plan", plan, _spec, _cluster).add_argument("--format", choices=("text", "json"), default="text")
+    simulating = verb("simulate", simulate, _spec, _cluster)
+    simulating.add_argument("--devices", type=_counts, default="8,64,512,4096,16384,32768,100000", metavar="LIST",
+                            help="device counts of the scaling table, such as 8,1024,100000")  # fmt: skip
+    simulating.add_argument("--seed", type=int, default=0, help="the first of the seeds")
+    simulating.add_argument("--format", choices=("text", "json"), default="text")
     verb("train", train, _spec, _cluster, _run, _launching)
     resuming = verb("resume", resume, _run, _launching)
     resuming.add_argument("--cluster", metavar="PAGE", help="another cluster page than the run was started on")
@@ -339,6 +361,10 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return number
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(_positive(part.replace("_", "")) for part in text.split(",") if part.strip())
 
 
 class _Parser(argparse.ArgumentParser):

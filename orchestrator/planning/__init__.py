@@ -18,6 +18,7 @@
     rank_map.py      which rank stands on which device; the plan held against real hosts
     data.py          the mixture that a page names
     plan.py          make_plan: spec and cluster -> Plan
+    reliability/     what failures and checkpoints make of a plan
     render.py        one screen of text
 """
 

@@ -28,8 +28,9 @@ class Calibration:
 
     matmul_efficiency: float = 0.75
     attention_efficiency: float = 0.5
+    expert_efficiency: float = 0.65
     memory_efficiency: float = 0.8
-    launch_overhead_s: float = 8e-6
+    launch_overhead_s: float = 15e-6
     link_efficiency: float = 0.75
     link_latency_s: float = 9e-6
     network_efficiency: float = 0.75
@@ -57,7 +58,7 @@ class Calibration:
 
 
 CPU = Calibration(
-    matmul_efficiency=0.6, launch_overhead_s=10e-6, link_efficiency=0.5, link_latency_s=100e-6, network_latency_s=100e-6,
+    matmul_efficiency=0.6, launch_overhead_s=15e-6, link_efficiency=0.5, link_latency_s=100e-6, network_latency_s=100e-6,
     overlap=0.0, step_overhead_s=0.0, framework_bytes=600 * 2**20, fragmentation=0.0,
 )  # fmt: skip
 CUDA = Calibration()
@@ -89,11 +90,11 @@ KERNEL_S = 3e-6
 """What a kernel takes on the device beyond its work: start, tail, and the gap to the next."""
 ALIGNMENT = ((64, 1.0), (32, 0.97), (16, 0.95), (8, 0.9))
 """Speed of a matrix product by what its rows are a multiple of, in 2-byte elements (NVIDIA, matrix multiplication guide)."""
-UNALIGNED = 1 / 12
-"""Rows that are no multiple of 16 bytes leave the tensor cores: an A100's fp32 pipes do 19.5 of its 312 TFLOP/s."""
+UNALIGNED = 1 / 10
+"""Rows that are no multiple of 16 bytes leave the tensor cores: on A100 between fp32 pipes, 19.5 of 312 TFLOP/s, and fp16 ones, 78."""
 BACKWARD_ATTENTION = 2.5
 """Fused attention's backward pass does five products for the forward pass's two (Dao 2023, arXiv:2307.08691)."""
 BACKWARD_ATTENTION_SPEED = 0.8
 """And is slower: 225 of FLOP/s where the forward pass does 280 (the same, figures 5 to 7)."""
-COLLECTIVE_LAUNCHES = 4
+COLLECTIVE_LAUNCHES = 1.5
 """Host time of a collective in operations: NCCL's and torch.distributed's own book-keeping."""

@@ -14,7 +14,7 @@ from orchestrator.units import format_bytes, format_count, format_duration
 
 _BAR = 40
 _MOST_STAGES = 12
-_LETTERS = {"weights": "W", "gradients": "G", "optimizer": "O", "activations": "A", "logits": "L", "buffers": "B", "framework": "F"}
+_LETTERS = {"weights": "W", "gradients": "G", "optimizer": "O", "activations": "A", "logits": "L", "buffers": "B", "framework": "F", "slack": "S"}
 
 
 def render(plan: Plan, title: str) -> str:

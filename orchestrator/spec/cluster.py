@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from orchestrator.pages import Bytes, Section
+from orchestrator.pages import Bytes, Duration, Section
 from orchestrator.spec.run import Degree
 
 
@@ -72,6 +72,8 @@ class Calibration(Section):
     """Fraction of peak that large matrix products reach."""
     attention_efficiency: Fraction | None = None
     """Fraction of peak that fused attention's forward pass reaches."""
+    expert_efficiency: Fraction | None = None
+    """Speed of experts' products, copies and exchanges as a fraction of what plain ones would reach."""
     memory_efficiency: Fraction | None = None
     """Fraction of the memory's bandwidth that memory-bound operations reach."""
     launch_overhead_us: float | None = Field(default=None, ge=0)
@@ -115,6 +117,50 @@ class Ray(Section):
     dashboard_port: int = Field(default=8265, gt=0, lt=65536)
 
 
+class Reliability(Section):
+    """How often what fails, and how it is put right; what is not said has published defaults in the planner."""
+
+    failures_per_1000_node_days: float | None = Field(default=None, ge=0)
+    """Failures that stop the run, of any cause but switches."""
+    switch_failures_per_1000_switch_days: float | None = Field(default=None, ge=0)
+    nodes_per_switch: int | None = Field(default=None, gt=0)
+    """Nodes that a switch takes with it."""
+    stragglers_per_1000_node_days: float | None = Field(default=None, ge=0)
+    straggler_slowdown: float | None = Field(default=None, gt=0, lt=1)
+    """Fraction of the run's speed that one slow node costs until it is found."""
+    straggler_found: Annotated[Duration, Field(gt=0)] | None = None
+    spare_nodes: int | None = Field(default=None, ge=0)
+    """Nodes beside `nodes`, which take the place of those in repair."""
+    fetch: Annotated[Duration, Field(ge=0)] | None = None
+    """Time to bring a spare node up; 0 for hot ones."""
+    detect: Annotated[Duration, Field(ge=0)] | None = None
+    """From a failure until it is known."""
+    restart: Annotated[Duration, Field(ge=0)] | None = None
+    """From then until the run reads its checkpoint."""
+    repair: Annotated[Duration, Field(gt=0)] | None = None
+    """Until a failed node is back, as a spare."""
+
+    @model_validator(mode="after")
+    def _said_together(self) -> Reliability:
+        for names in (
+            ("switch_failures_per_1000_switch_days", "nodes_per_switch"),
+            ("stragglers_per_1000_node_days", "straggler_slowdown", "straggler_found"),
+        ):
+            missing = [name for name in names if getattr(self, name) is None]
+            if missing and len(missing) < len(names):
+                raise ValueError(f"{missing[0]} is missing: {', '.join(names)} are said together; fix: add `{missing[0]}:`")
+        return self
+
+
+class Storage(Section):
+    """Where checkpoints go, in bytes per second: all nodes of a job together, and one node alone."""
+
+    write_bandwidth: Annotated[Bytes, Field(gt=0)] | None = None
+    read_bandwidth: Annotated[Bytes, Field(gt=0)] | None = None
+    node_write_bandwidth: Annotated[Bytes, Field(gt=0)] | None = None
+    node_read_bandwidth: Annotated[Bytes, Field(gt=0)] | None = None
+
+
 class ClusterSpec(Section):
     """The hardware, as said."""
 
@@ -124,6 +170,8 @@ class ClusterSpec(Section):
     price_per_device_hour: float | None = Field(default=None, ge=0)
     calibration: Calibration = Calibration()
     ray: Ray = Ray()
+    reliability: Reliability = Reliability()
+    storage: Storage = Storage()
 
     @model_validator(mode="after")
     def _local_is_one_machine(self) -> ClusterSpec:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from orchestrator.planning.published.held import held_of
 from orchestrator.planning.software import Software
 
 _STACKS = (
-    (r"Korthikanti|SC21|Megatron-LM README|vTrain", Software(attention="scores", gradient_bytes=4)),
+    (r"Korthikanti", Software(attention="scores", gradient_bytes=4, adds_in_products=True)),
+    (r"SC21|Megatron-LM README|vTrain", Software(attention="scores", gradient_bytes=4)),
     (r"BLOOM|bigscience|NeoX|DeepSpeed on Azure|OPT", Software(attention="scores", gradient_bytes=2)),
-    (r"MosaicML", Software(gradient_bytes=2, overlaps_gradients=True, overlaps_gathers=True)),
+    (r"MosaicML", Software(gradient_bytes=2, overlaps_gradients=True, overlaps_gathers=True, stops_early=True)),
     (
         r"torchtitan|Kempner|FSDP|Playbook|SmolLM",
         # "op" of torchtitan's selective recomputation keeps every second product and attention.
-        Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True, selective=0.5),
+        Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True, selective=0.5, stops_early=True),
     ),
     (r"llm\.c|modded|nanochat", Software(overlaps_gradients=True, compiled=True)),
-    (r"MegaScale", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True)),
+    (r"MegaScale", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, adds_in_products=True)),
     (
         r"Bridge|NeMo|Megatron-Core|ModelZoo|Llama 3 Herd|DeepSeek",
         Software(
             gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, compiled=True, one_copy=True,
+            adds_in_products=True,
         ),
     ),
 )  # fmt: skip
@@ -28,4 +32,5 @@ _STACKS = (
 
 def software_of(paper: str) -> Software:
     """The stack of a paper; one of today where it is unknown."""
-    return next((stack for pattern, stack in _STACKS if re.search(pattern, paper)), _STACKS[-1][1])
+    stack = next((stack for pattern, stack in _STACKS if re.search(pattern, paper)), _STACKS[-1][1])
+    return replace(stack, held=held_of(paper))

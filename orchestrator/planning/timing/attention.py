@@ -18,6 +18,11 @@ FORWARD_SCORE_BYTES = 9
 """Of one score beside the products' own: softmax 4, dropout and its mask 5."""
 BACKWARD_SCORE_BYTES = 11
 """Dropout 5, softmax 6."""
+FOUR = 4
+"""Matrices of scores that one block of Megatron-LM's own softmax kernel does: it takes multiples (fused_softmax.py)."""
+UNFUSED = 2.5
+"""Bytes of a softmax of single operations, in fp32, to the kernel's; and operations beyond it."""
+UNFUSED_KERNELS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +48,10 @@ def scores(part: Attention, *, sequences: int, length: int, queries: int, heads:
     inner = product(queries, length, width, unit, batch=batch, aligned=width)
     outer = product(queries, width, length, unit, batch=batch, aligned=width)
     cells = float(batch) * queries * length / unit.bandwidth * unit.operand / 2
+    whole = batch % FOUR == 0
+    cells *= 1 if whole else UNFUSED
+    more = 0 if whole else UNFUSED_KERNELS
     return (
-        Scores(products=(inner, outer), moved=FORWARD_SCORE_BYTES * cells, kernels=8),
-        Scores(products=(inner, outer, outer, outer), moved=BACKWARD_SCORE_BYTES * cells, kernels=10),
+        Scores(products=(inner, outer), moved=FORWARD_SCORE_BYTES * cells, kernels=8 + more),
+        Scores(products=(inner, outer, outer, outer), moved=BACKWARD_SCORE_BYTES * cells, kernels=10 + more),
     )

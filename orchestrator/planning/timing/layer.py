@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from orchestrator.architecture.parts import FeedForward, FeedForwardPart, GatedFeedForward, MixtureOfExperts
+from orchestrator.architecture.parts import FeedForwardPart, GatedFeedForward, MixtureOfExperts
 from orchestrator.architecture.stack import Block
 from orchestrator.planning.software import Software
 from orchestrator.planning.timing.attention import Scores, scores
-from orchestrator.planning.timing.elementwise import inner_elements, stream_elements
+from orchestrator.planning.timing.elementwise import inner_elements, row_elements, stream_elements
 from orchestrator.planning.timing.products import Product, Unit, product
 
-HOST_FORWARD = 18
-"""Operations of a plain block beside its scores: products, biases, norms, residuals, activation, reshapes."""
+HOST_FORWARD = 26
+"""Operations of a plain block beside its scores: products, biases, norms, residuals, activation, reshapes, random states."""
 HOST_COMPILED = 9
 HOST_BACKWARD = 1.3
 """Backward operations to forward ones, weighted by the host's time: autograd's engine has no interpreter."""
@@ -54,15 +54,22 @@ class Slice:
         """Ranks that the residual stream is shared out over."""
         return self.tensor if self.sequence_parallel else 1
 
+    @property
+    def folded(self) -> int:
+        """Ranks of a tensor group among which tokens are dealt before they go to experts."""
+        return self.tensor if self.expert_tensor < self.tensor else 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """One direction: products; attention; seconds of elementwise bytes at full bandwidth; host operations."""
+    """One direction: products; attention; seconds of elementwise bytes at full bandwidth; host operations; experts' own."""
 
     products: tuple[Product, ...]
     scores: Scores
     moved: float
     host: float
+    experts: tuple[Product, ...] = ()
+    experts_moved: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,32 +95,35 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
         attention, sequences=part.sequences, length=part.length, queries=-(-part.length // part.context), heads=heads,
         software=software, unit=part.unit,
     )  # fmt: skip
-    feed, routed = block.feed_forward, _rows_per_token(block.feed_forward, part)
-    matrices = [*_attention_matrices(block, part), *_feed_forward_matrices(feed, part)]
-    forward = tuple(_matmul(*each, part) for each in matrices)
-    backward = tuple(made for each in matrices for made in _backward(*each, part))
+    feed, routed = block.feed_forward, _rows_per_token(block.feed_forward)
+    mixture = isinstance(feed, MixtureOfExperts)
+    plain, dealt = _attention_matrices(block, part), _feed_forward_matrices(feed, part)
+    if not mixture:
+        plain, dealt = [*plain, *dealt], []
     tokens, width = part.tokens, part.width
-    stream_forward, stream_backward = stream_elements(block, software)
-    inner_forward, inner_backward = inner_elements(block, software, routed / tensor)
-    cut = 1 if isinstance(feed, MixtureOfExperts) else 1 / tensor
-    weights = sum(count * n * k for count, _, n, k in matrices)
     per_byte = 1 / part.unit.bandwidth
-    moved_forward = tokens * width * (stream_forward / part.shared + inner_forward * cut) * per_byte
-    moved_backward = tokens * width * (stream_backward / part.shared + inner_backward * cut) * per_byte
-    if part.narrow.operand == 1:
-        # Operands are cast to one byte, and again turned for the backward pass.
-        cast = sum(count * m * (k + n) for count, m, n, k in matrices) * 4 * per_byte
-        moved_forward, moved_backward = moved_forward + cast, moved_backward + cast
-    host = (HOST_COMPILED if software.compiled else HOST_FORWARD) + (HOST_EXPERTS if isinstance(feed, MixtureOfExperts) else 0)
-    sent = routed * tokens / (tensor if part.expert_tensor < tensor else 1) * attention.hidden * width
+    stream, inner = stream_elements(block, software), inner_elements(block, software)
+    rows = row_elements(feed, software)
+    folded = tokens * routed / part.folded
+    moved, experts_moved = (
+        [tokens * width * (of_stream / part.shared + of_inner / tensor) * per_byte for of_stream, of_inner in zip(stream, inner, strict=True)],
+        [folded * width * each / part.expert_tensor * per_byte for each in rows],
+    )
+    if not mixture:
+        moved, experts_moved = [one + tokens * width * each / tensor * per_byte for one, each in zip(moved, rows, strict=True)], [0.0, 0.0]
+    host = (HOST_COMPILED if software.compiled else HOST_FORWARD) + (HOST_EXPERTS if mixture else 0)
     return BlockCost(
-        forward=Pass(products=forward, scores=forward_scores, moved=moved_forward, host=host + forward_scores.kernels),
+        forward=Pass(
+            products=_forward(plain, part), scores=forward_scores, moved=moved[0] + _casts(plain, part),
+            host=host + forward_scores.kernels, experts=_forward(dealt, part), experts_moved=experts_moved[0] + _casts(dealt, part),
+        ),
         backward=Pass(
-            products=backward, scores=backward_scores, moved=moved_backward + weights * part.accumulates * per_byte,
-            host=HOST_BACKWARD * (host + backward_scores.kernels),
+            products=_backward(plain, part), scores=backward_scores, moved=moved[1] + _casts(plain, part) + _added(plain, part),
+            host=HOST_BACKWARD * (host + backward_scores.kernels), experts=_backward(dealt, part),
+            experts_moved=experts_moved[1] + _casts(dealt, part) + _added(dealt, part),
         ),
         stream=tokens * attention.hidden * width, keys=2 * tokens * max(1, attention.kv_heads // tensor) * attention.head_dim * width,
-        routed=sent, copies=routed, experts=isinstance(feed, MixtureOfExperts),
+        routed=folded * attention.hidden * width, copies=routed, experts=mixture,
     )  # fmt: skip
 
 
@@ -131,7 +141,7 @@ def _attention_matrices(block: Block, part: Slice) -> list[Matrix]:
 def _feed_forward_matrices(feed: FeedForwardPart, part: Slice) -> list[Matrix]:
     tokens, tensor = part.tokens, part.tensor
     if isinstance(feed, MixtureOfExperts):
-        folded = tokens // (tensor if part.expert_tensor < tensor else 1)
+        folded = tokens // part.folded
         local = max(1, feed.router.experts // part.expert)
         rows = max(1, folded * feed.router.per_token // local)
         inner = replace(part, sequences=1, length=rows, context=1, tensor=part.expert_tensor)
@@ -142,27 +152,32 @@ def _feed_forward_matrices(feed: FeedForwardPart, part: Slice) -> list[Matrix]:
     return [(1, tokens, up, feed.hidden), (1, tokens, feed.hidden, size)]
 
 
-def _rows_per_token(feed: FeedForwardPart, part: Slice) -> float:
-    """Rows of feed-forward that a token becomes on its rank."""
-    if isinstance(feed, MixtureOfExperts):
-        return feed.router.per_token
-    assert isinstance(feed, FeedForward | GatedFeedForward)
-    return 1.0
+def _rows_per_token(feed: FeedForwardPart) -> float:
+    """Rows of feed-forward that a token becomes."""
+    return feed.router.per_token if isinstance(feed, MixtureOfExperts) else 1.0
 
 
-def _matmul(count: int, m: int, n: int, k: int, part: Slice) -> Product:
-    return _grouped(count, m, n, k, part.narrow)
+def _forward(matrices: list[Matrix], part: Slice) -> tuple[Product, ...]:
+    return tuple(product(m, n, k, part.narrow, batch=count) for count, m, n, k in matrices)
 
 
-def _backward(count: int, m: int, n: int, k: int, part: Slice) -> tuple[Product, Product]:
-    """The input's gradient, and the weight's."""
-    rows = min(n & -n, k & -k)
-    adds = part.accumulates == 0 and part.software.gradient_bytes == 4
-    return (
-        _grouped(count, m, k, n, part.narrow),
-        product(n, k, m, part.narrow, batch=count, aligned=rows, accumulates=adds),
-    )
+def _backward(matrices: list[Matrix], part: Slice) -> tuple[Product, ...]:
+    """Of every product, the input's gradient and the weight's."""
+    adds = part.software.adds_in_products and part.software.gradient_bytes == 4
+    inputs = [product(m, k, n, part.narrow, batch=count) for count, m, n, k in matrices]
+    weights = [
+        product(n, k, m, part.narrow, batch=count, aligned=min(n & -n, k & -k), accumulates=adds) for count, m, n, k in matrices
+    ]  # fmt: skip
+    return (*inputs, *weights)
 
 
-def _grouped(count: int, m: int, n: int, k: int, unit: Unit) -> Product:
-    return product(m, n, k, unit, batch=count)
+def _casts(matrices: list[Matrix], part: Slice) -> float:
+    """Seconds of casting operands to one byte, and of turning them for the backward pass."""
+    if part.narrow.operand != 1:
+        return 0.0
+    return sum(count * m * (k + n) for count, m, n, k in matrices) * 4 / part.unit.bandwidth
+
+
+def _added(matrices: list[Matrix], part: Slice) -> float:
+    """Seconds of adding weights' gradients to their buffer."""
+    return sum(count * n * k for count, _, n, k in matrices) * part.accumulates / part.unit.bandwidth

@@ -107,10 +107,8 @@ def slice_of(work: Work, hardware: Hardware) -> Slice:
 
 def _accumulates(work: Work) -> int:
     """Bytes per weight and micro-batch of adding a gradient to its buffer, where the product does not do it itself."""
-    if work.layout.zero == 3:
+    if work.layout.zero == 3 or work.software.adds_in_products:
         return 0
-    if work.software.attention == "scores" and work.software.gradient_bytes == 4:
+    if work.software.gradient_bytes == 4 and work.width < 4:
         return work.width + 8
-    if work.software.gradient_bytes == 4:
-        return 0
     return 3 * work.width if work.micro_batches > 1 else 0

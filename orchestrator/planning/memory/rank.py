@@ -1,0 +1,126 @@
+"""The peak of one rank of a pipeline stage: all parts put together.
+
+Two moments compete for the peak, and the larger counts: the loss, when every block's inputs are kept and the logits are
+there, and the backward pass of a block, when the logits are gone and one block is computed again. What is kept between
+them is the same. `activations` holds only what the block takes beyond the logits, so that the parts add up.
+
+    activations  blocks' kept tensors x micro-batches in flight; under full recomputation their inputs, and one block whole
+    logits       of the padded vocabulary / tensor, with copies and gradients, on the last stage
+    buffers      gathered weights, buckets, neighbours' tensors, the whole sequence where a tensor group shares it out
+    framework    context and kernels, and what every group of ranks needs of the communication library
+    slack        a fraction of all that the allocator serves
+"""
+
+from __future__ import annotations
+
+from orchestrator.architecture.stack import Block
+from orchestrator.planning.calibration import Calibration
+from orchestrator.planning.memory.activations import (
+    cut_bytes,
+    operators_bytes,
+    score_bytes,
+    temporary_bytes,
+    whole_bytes,
+)
+from orchestrator.planning.memory.parts import Memory
+from orchestrator.planning.memory.split import (
+    block_on_rank,
+    counted,
+    edges_on_rank,
+    in_flight,
+    padded_rows,
+    weights_on_rank,
+)
+from orchestrator.planning.memory.states import bucket_bytes, gathered_bytes, states
+from orchestrator.planning.stages import Chunk
+from orchestrator.planning.work import Work
+
+COMMUNICATOR_BYTES = 128 * 2**20
+"""Channels and staging buffers of one NCCL group: some 4 MiB a channel and direction (NCCL_BUFFSIZE), 8 to 16 channels."""
+
+
+def memory_of_stage(work: Work, known: Calibration, stage: int, chunks: tuple[Chunk, ...], *, on_cpu: bool) -> Memory:
+    """Peak bytes on one rank of pipeline stage `stage`, which holds `chunks`."""
+    layout, architecture = work.layout, work.architecture
+    blocks = counted(architecture, chunks)
+    dense, experts = weights_on_rank(architecture, layout, chunks)
+    held = states(work, dense, experts)
+    kept, block = _activations(work, blocks, chunks, in_flight(layout, stage, work.micro_batches))
+    logits = _logits(work) if chunks[-1].head else 0
+    largest = max((sum(block_on_rank(one, layout)) for one, _ in blocks), default=0)
+    edges = edges_on_rank(architecture, layout, chunks)
+    buffers = (
+        gathered_bytes(work, largest, edges, dense + experts) + bucket_bytes(work, dense + experts) + _exchanged(work)
+    )
+    activations = kept + max(0, block - logits)
+    served = held.weights + held.gradients + held.optimizer + activations + logits + buffers
+    groups = 0 if on_cpu else _groups(work)
+    return Memory(
+        weights=held.weights, gradients=held.gradients, optimizer=held.optimizer, activations=activations, logits=logits,
+        buffers=buffers, framework=known.framework_bytes + groups * COMMUNICATOR_BYTES, slack=int(served * known.fragmentation),
+        host=held.host,
+    )  # fmt: skip
+
+
+def kept_bytes(work: Work, block: Block, *, recomputed: bool = False) -> float:
+    """What one block keeps of one micro-batch; `recomputed`: all of it, whatever the layout has computed again."""
+    layout, held, width = work.layout, work.held, work.width
+    shared = layout.tensor if layout.sequence_parallel else 1
+    how = "none" if recomputed else layout.recompute
+    if how == "full":
+        return stream_bytes(work)
+    if how == "selective" and held.selective == "operators":
+        whole, cut = operators_bytes(block, width)
+        return tokens(work) * (whole / shared + cut / layout.tensor)
+    scores = 0 if how == "selective" else score_bytes(block, width, work.software, held, work.sequence_length)
+    fused = len(work.architecture.huggingface.names.qkv) == 1
+    cut = cut_bytes(block, width, held, layout, fused=fused) + scores
+    return tokens(work) * (whole_bytes(block, width, held) / shared + cut / layout.tensor)
+
+
+def tokens(work: Work) -> int:
+    """Of a micro-batch, on one rank of a context group."""
+    return work.layout.micro_batch * work.sequence_length // work.layout.context
+
+
+def stream_bytes(work: Work) -> int:
+    """A micro-batch's residual stream on one rank."""
+    shared = work.layout.tensor if work.layout.sequence_parallel else 1
+    return tokens(work) * work.architecture.hidden * work.width // shared
+
+
+def _activations(work: Work, blocks: list[tuple[Block, int]], chunks: tuple[Chunk, ...], flying: int) -> tuple[int, int]:
+    """(kept for micro-batches in flight, one block while it is differentiated)."""
+    layout, stream = work.layout, stream_bytes(work)
+    per_chunk = sum(kept_bytes(work, block) * count for block, count in blocks) / layout.virtual
+    edges = chunks[0].embedding + (work.held.keeps_outputs and layout.pipeline > 1)
+    again = layout.recompute != "none"
+    whole = [(block, kept_bytes(work, block, recomputed=True)) for block, _ in blocks]
+    working = max(
+        (
+            (size - (kept_bytes(work, block) if layout.recompute == "selective" else 0) if again else 0)
+            + tokens(work) * temporary_bytes(block, work.width, layout) / layout.tensor
+            for block, size in whole
+        ),
+        default=0.0,
+    )
+    return int((per_chunk + edges * stream) * flying) + stream, int(working)
+
+
+def _logits(work: Work) -> int:
+    layout, held = work.layout, work.held
+    rows = padded_rows(work.architecture.head.vocab, layout.tensor)
+    return tokens(work) * rows // (1 if held.logits_whole else layout.tensor) * held.logit_bytes
+
+
+def _exchanged(work: Work) -> int:
+    """What arrives from the neighbouring stages, and the sequence made whole for both passes of a tensor group."""
+    layout, stream = work.layout, stream_bytes(work)
+    whole = 2 * stream * layout.tensor if layout.sequence_parallel and layout.tensor > 1 else 0
+    return (2 * stream if layout.pipeline > 1 else 0) + whole
+
+
+def _groups(work: Work) -> int:
+    """Communicators of a rank: one an axis in use."""
+    layout = work.layout
+    return sum(degree > 1 for degree in (layout.data, layout.context, layout.tensor, layout.pipeline, layout.expert))
