@@ -126,7 +126,7 @@ NAMES = (
     _edit("precision", "precision: fp32", "precision: fp16", 20, "training.precision", "found 'fp16'; allowed: fp32, bf16"),
     _edit("engine", "engine: deepspeed", "engine: deepsped", 21, "parallelism.engine", "write `deepspeed`"),
     _edit("engine of the future", "engine: deepspeed", "engine: hyperion", 21, "parallelism.engine", "allowed: auto, reference, deepspeed, megatron"),
-    _edit("offload", "data: 2", "offload: disk", 21, "parallelism.offload", "allowed: none, optimizer, parameters"),
+    _edit("offload", "data: 2", "offload: disk", 21, "parallelism.offload", "allowed: auto, none, optimizer, parameters"),
     _edit("mixture", "mixture: python", "mixture: pyton", 12, "data.mixture", "unknown mixture 'pyton'", "write `python`"),
     _edit("mixture page", "mixture: python", "mixture: nowhere/m.yaml", 12, "data.mixture", "nowhere/m.yaml: there is no such file"),
     _edit("wandb mode", "project: test", "mode: on", 23, "tracking.wandb.mode", "found 'on'; allowed: auto, online, offline"),

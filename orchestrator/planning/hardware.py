@@ -23,6 +23,8 @@ class Hardware:
     calibration: Calibration
     cores: int | None = None
     """CPU cores of a node, which workers on the CPU share."""
+    host_memory: int | None = None
+    """Bytes of a node's own memory, which offload fills; None where the page does not say."""
 
 
 def hardware_of(cluster: ClusterSpec) -> Hardware:
@@ -35,7 +37,7 @@ def hardware_of(cluster: ClusterSpec) -> Hardware:
     return Hardware(
         device=device, per_node=count, domain=(node.links.devices if node.links else None) or count,
         link_bandwidth=device.link_bandwidth, network_bandwidth=min(share, device.link_bandwidth or share),
-        calibration=base.replaced(cluster.calibration), cores=node.cores,
+        calibration=base.replaced(cluster.calibration), cores=node.cores, host_memory=node.host_memory,
     )  # fmt: skip
 
 
