@@ -6,12 +6,14 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.launch.ground import ground
 from orchestrator.launch.machine import this_machine
 from orchestrator.planning import Plan, make_plan
+from orchestrator.probes.clock import typical
 from orchestrator.spec import ClusterSpec, load_cluster, load_run
 from orchestrator.training.create import create_run, write_execution, write_hardware
 from orchestrator.training.rundir import RunDir, read_lines
@@ -59,7 +61,7 @@ CASES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Of rank 0: median seconds per step after the warm-up, and peak resident bytes."""
+    """Of rank 0: typical seconds per step after the warm-up, and peak resident bytes."""
 
     step_s: float
     memory: float
@@ -92,7 +94,8 @@ def start(case: Case, name: str, *, page: Path, runs: Path, data: Path, steps: i
     return run
 
 
-def measured(run: RunDir) -> Measured:
-    records = list(read_lines(run.metrics))
-    seconds = [record["step_time_s"] for record in records[WARM_UP:]]
-    return Measured(step_s=statistics.median(seconds), memory=records[-1]["memory_gb"] * 1e9)
+def measured(runs: Sequence[RunDir]) -> Measured:
+    """Of all repetitions of a case."""
+    records = [list(read_lines(run.metrics)) for run in runs]
+    seconds = [record["step_time_s"] for each in records for record in each[WARM_UP:]]
+    return Measured(step_s=typical(seconds), memory=statistics.median(each[-1]["memory_gb"] for each in records) * 1e9)

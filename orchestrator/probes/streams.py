@@ -12,7 +12,7 @@ import torch
 from orchestrator.architecture.parts import Attention, GatedFeedForward, RMSNorm, Rotary
 from orchestrator.architecture.stack import Block
 from orchestrator.planning.software import Software
-from orchestrator.planning.timing.elementwise import inner_elements, stream_elements
+from orchestrator.planning.timing.elementwise import inner_elements, row_elements, stream_elements
 from orchestrator.probes.clock import seconds_of
 
 COPIED = {"cpu": 2**24, "cuda": 2**28}
@@ -34,7 +34,8 @@ def streamed(device: torch.device, *, budget_s: float = 0.4) -> float:
     width = 4 if device.type == "cpu" else 2
     block = _block(hidden, inside, heads)
     software = Software()
-    elements = sum(stream_elements(block, software)) + sum(inner_elements(block, software, 1.0))
+    counts = (stream_elements(block, software), inner_elements(block, software), row_elements(block.feed_forward, software))
+    elements = sum(sum(each) for each in counts)
     return tokens * elements * width / seconds_of(_operations(device, tokens, hidden, inside, heads), device, budget_s=budget_s)
 
 

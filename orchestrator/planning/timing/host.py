@@ -25,7 +25,7 @@ from orchestrator.planning.stages import Chunk
 from orchestrator.planning.timing.gloo import NOTHING, Exchange, Gloo, gloo_of
 from orchestrator.planning.timing.head import embedding_cost, head_cost
 from orchestrator.planning.timing.layer import Pass, Slice, block_cost
-from orchestrator.planning.timing.products import Unit
+from orchestrator.planning.timing.products import Product, Unit
 from orchestrator.planning.timing.weights import counted, on_rank
 from orchestrator.planning.work import Work
 
@@ -160,10 +160,15 @@ def _measured(block: Block, cost: HostCost) -> float:
 
 def _add(busy: Busy, one: Pass, count: int, host: Host) -> None:
     known = host.hardware.calibration
-    busy.products += count * sum(each.times * each.tiled for each in one.products) / known.matmul_efficiency
-    scored = sum(each.times * each.tiled for each in one.scores.products) / known.matmul_efficiency
-    busy.attention += count * (scored + one.scores.fused / known.attention_efficiency + one.scores.moved / known.memory_efficiency)
-    busy.elementwise += count * one.moved / known.memory_efficiency
+    multiplied = _tiled(one.products) + _tiled(one.experts) / known.expert_efficiency
+    busy.products += count * multiplied / known.matmul_efficiency
+    scored = _tiled(one.scores.products) / known.matmul_efficiency + one.scores.moved / known.memory_efficiency
+    busy.attention += count * (scored + one.scores.fused / known.attention_efficiency)
+    busy.elementwise += count * (one.moved + one.experts_moved / known.expert_efficiency) / known.memory_efficiency
+
+
+def _tiled(products: Iterable[Product]) -> float:
+    return sum(each.times * each.tiled for each in products)
 
 
 def _tensor(work: Work, gloo: Gloo, stream: float) -> Exchange:
