@@ -1,7 +1,7 @@
-"""Seconds of repeated work. On a GPU the host only starts it, so events on the device's own clock are read.
+"""Seconds of repeated work: on a core, the thread's own; on a GPU, by events on the device's clock.
 
-What else a machine does only ever adds to a time, so of repetitions the lower quartile is kept: half of the medians of a
-busy hour would be someone else's work.
+What else a machine does only ever adds to a time. A thread's clock stands while another program has the core, and of
+repetitions the lower quartile is kept: a median of a busy hour would be half someone else's work.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def seconds_of(act: Callable[[], object], device: torch.device, *, budget_s: flo
 
 
 def _on_host(act: Callable[[], object], _: torch.device) -> float:
-    began = time.perf_counter()
+    began = time.thread_time()
     act()
-    return time.perf_counter() - began
+    return time.thread_time() - began
 
 
 def _on_device(act: Callable[[], object], device: torch.device) -> float:
