@@ -51,8 +51,8 @@ train: $(INSTALLED) ## train SPEC on CLUSTER in the foreground, to the end
 test: $(INSTALLED) ## the test suite (CPU only, no network)
 	@$(BIN)/python -m pytest $(ARGS)
 
-plan: $(INSTALLED) ## what would happen, before a node is taken; FORMAT=json
-	@$(ORCHESTRATE) plan --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' --set "$$SET"
+plan: $(INSTALLED) ## what would happen, before a node is taken; FORMAT=json, FORMAT=html OUT=plan.html
+	@$(ORCHESTRATE) plan --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' $(if $(OUT),--out '$(OUT)') --set "$$SET"
 
 simulate: $(INSTALLED) ## what failures and checkpoints make of the whole run; DEVICES=8,1024 FORMAT=json
 	@$(ORCHESTRATE) simulate --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' $(if $(DEVICES),--devices '$(DEVICES)') $(if $(SEED),--seed '$(SEED)') --set "$$SET"

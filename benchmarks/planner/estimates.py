@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.planning.calibration import Calibration
 from orchestrator.planning.flops import flops_per_token
-from orchestrator.planning.memory import memory_of
+from orchestrator.planning.memory import fits, memory_of
 from orchestrator.planning.published import Run
 from orchestrator.planning.published.fit import fit
+from orchestrator.planning.published.fit_memory import fit_memory
 from orchestrator.planning.timing import step_time
 from orchestrator.planning.work import Work
 
@@ -24,10 +25,11 @@ MOST_ROWS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Seconds of a step and bytes at its peak; None where a planner cannot say."""
+    """Seconds of a step and bytes at its peak; None where a planner cannot say. `fits`: whether it would be tried at all."""
 
     step_s: float | None = None
     peak_bytes: float | None = None
+    fits: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,21 +82,24 @@ def judge(runs: Sequence[Run], shipped: Sequence[Run]) -> Judged:
 
 
 def _constants(runs: Sequence[Run], *, known: bool) -> Constants:
-    found = fit(runs)
-    ids = set(found.ids)
+    found, memory = fit(runs), fit_memory(runs)
+    ids = {*found.ids, *memory.ids}
     chosen = tuple(run for run in runs if run.id in ids)
     if len(chosen) > MOST_ROWS:
         raise AssertionError(f"{runs[0].cluster} was fitted on {len(chosen)} rows; {MOST_ROWS} are allowed")
-    time, memory = _fractions(chosen)
-    return Constants(calibration=found.calibration, fitted=chosen, known=known, time=time, memory=memory)
+    both = replace(
+        found.calibration, framework_bytes=memory.calibration.framework_bytes, fragmentation=memory.calibration.fragmentation
+    )  # fmt: skip
+    time, share = _fractions(chosen)
+    return Constants(calibration=both, fitted=chosen, known=known, time=time, memory=share)
 
 
 def _fractions(runs: Sequence[Run]) -> tuple[float | None, float | None]:
     """The fractions of peak FLOP/s and of device memory with the least mean error on some runs; None where none tells."""
     slow = [run.step_s / _ideal(run) for run in runs if run.step_s]
-    full = [run.hardware.device.memory / run.peak_bytes for run in runs if run.peak_bytes]
-    time, memory = _least_error(slow), _least_error(full)
-    return (1 / time if time else None), (1 / memory if memory else None)
+    full = [run.peak_bytes / run.hardware.device.memory for run in runs if run.peak_bytes]
+    time = _least_error(slow)
+    return (1 / time if time else None), _least_error(full)
 
 
 def _least_error(values: Sequence[float]) -> float | None:
@@ -122,8 +127,9 @@ def _identity(run: Run) -> tuple[tuple[str, str], ...]:
 
 def _estimate(run: Run, calibration: Calibration) -> Estimate:
     hardware = replace(run.hardware, calibration=calibration)
-    peak = max(memory.total for memory in memory_of(run.work, hardware))
-    return Estimate(step_s=step_time(run.work, hardware).total, peak_bytes=peak)
+    stages = memory_of(run.work, hardware)
+    peak = max(stage.total for stage in stages)
+    return Estimate(step_s=step_time(run.work, hardware).total, peak_bytes=peak, fits=fits(stages, hardware))
 
 
 def _constant(run: Run, time: float | None, memory: float | None) -> Estimate:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.planner.estimates import Judged
-from benchmarks.planner.score import Errors
+from benchmarks.planner.score import Errors, Ranking
 from benchmarks.planner.verdict import Figures, Fitting, Reached, Verdict
 from orchestrator.planning.published import Unusable
 
@@ -33,7 +33,7 @@ def as_data(verdict: Verdict, judged: Judged, unusable: Sequence[Unusable]) -> d
         "targets": [
             {
                 "name": reached.target.name, "figure": reached.target.figure, "most": reached.target.most, "value": reached.value,
-                "n": reached.n, "met": reached.met, "others": reached.others, "beaten_by": reached.beaten_by,
+                "n": reached.n, "met": reached.met, "figures": asdict(reached.figures), "others": reached.others, "beaten_by": reached.beaten_by,
             }
             for reached in verdict.targets
         ],
@@ -56,15 +56,22 @@ def as_data(verdict: Verdict, judged: Judged, unusable: Sequence[Unusable]) -> d
 
 def _targets(targets: Sequence[Reached]) -> list[list[str]]:
     planners = list(dict.fromkeys(name for reached in targets for name in reached.others))
-    rows = [["set", "figure", "target", "reached", "n", "verdict", *planners]]
+    rows = [["set", "figure", "target", "reached", "n", "median", "worst", "of row", "rank", "regret", "verdict", *planners]]
     for reached in targets:
-        value, most = reached.value, reached.target.most
+        value, most, figures = reached.value, reached.target.most, reached.figures
         verdict = "no rows" if value is None else "reached" if reached.met else f"missed by {100 * (value - most):.1f} points"
         if reached.beaten_by and value is not None:
             verdict += f"; not better than {', '.join(reached.beaten_by)}"
         others = [_percent(reached.others.get(name)) for name in planners]
-        rows.append([reached.target.name, reached.target.figure, f"<= {most:.0%}", _percent(value), str(reached.n), verdict, *others])
+        found = figures.memory if reached.target.figure == "memory" else figures.time
+        detail = [_percent(found.median), f"{found.worst:+.0%}", found.worst_id] if found else ["-", "-", "-"]
+        cells = [reached.target.name, reached.target.figure, f"<= {most:.0%}", _percent(value), str(reached.n), *detail]
+        rows.append([*cells, _rank(figures.ranking), _percent(figures.ranking.regret), verdict, *others])
     return rows
+
+
+def _rank(ranking: Ranking) -> str:
+    return "-" if ranking.spearman is None else f"{ranking.spearman:.2f} ({ranking.spearman_groups})"
 
 
 def _errors(verdict: Verdict, quantity: str) -> list[list[str]]:
@@ -95,7 +102,7 @@ def _rankings(verdict: Verdict) -> list[list[str]]:
         cells = []
         for planner in planners:
             ranked = figures[planner].ranking
-            cells.append("-" if ranked.spearman is None else f"{ranked.spearman:.2f} ({ranked.spearman_groups})")
+            cells.append(_rank(ranked))
             cells.append("-" if ranked.regret is None else f"{_percent(ranked.regret)} ({ranked.regret_groups})")
         rows.append([name, *cells])
     return rows
@@ -107,6 +114,7 @@ def _fitting(fitting: Fitting) -> str:
         f"  ran out of memory:    {_listed(fitting.out_of_memory)}",
         f"  false fits:           {len(fitting.false_fits)} {_listed(fitting.false_fits)}",
         f"  false does-not-fits:  {len(fitting.false_misfits)} {_listed(fitting.false_misfits)}",
+        f"  the same, of rows that tell no recomputation or no micro-batch: {len(fitting.untold)} {_listed(fitting.untold)}",
     ])  # fmt: skip
 
 

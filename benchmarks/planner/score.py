@@ -79,7 +79,7 @@ def ranking(pairs: Sequence[Pair]) -> Ranking:
 
 def _add_regret(members: Sequence[Run], said: dict[int, Estimate], regrets: list[float], failed: list[str]) -> None:
     """Of the layouts that are said to fit, or of all where none is, the fastest; ties count as their mean."""
-    fitting = [run for run in members if fits(run, said[id(run)])] or list(members)
+    fitting = [run for run in members if said[id(run)].fits] or list(members)
     guess = {id(run): _per_token(run, said[id(run)].step_s) for run in fitting}
     least = min(guess.values())
     chosen = [run for run in fitting if guess[id(run)] <= least * (1 + 1e-9)]
@@ -88,11 +88,6 @@ def _add_regret(members: Sequence[Run], said: dict[int, Estimate], regrets: list
     costs = [_per_token(run, run.step_s) / best - 1 for run in chosen if run.step_s]
     if costs:
         regrets.append(statistics.fmean(costs))
-
-
-def fits(run: Run, estimate: Estimate) -> bool:
-    """Whether an estimate says that a run fits its device; one that does not say anything does not object."""
-    return estimate.peak_bytes is None or estimate.peak_bytes <= run.hardware.device.memory
 
 
 def _per_token(run: Run, step_s: float | None) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.planner.estimates import Estimate, Judged
-from benchmarks.planner.score import Errors, Pair, Ranking, errors, fits, ranking
+from benchmarks.planner.score import Errors, Pair, Ranking, errors, ranking
 from benchmarks.planner.targets import TARGETS, Target
 from orchestrator.planning.published import Run
 
@@ -22,14 +22,15 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class Reached:
-    """A target with the figure reached and those of the others on the same rows; `value` None where the set is empty.
+    """A target with the figure reached, all figures of its rows, and those of the others; `value` None where the set is empty.
 
-    better: whether the figure is below that of every other planner, on the rows that both can express.
+    beaten_by: planners whose figure is no higher than this one's, on the rows that both can express.
     """
 
     target: Target
     value: float | None
     n: int
+    figures: Figures
     others: dict[str, float]
     beaten_by: tuple[str, ...] = ()
 
@@ -40,12 +41,17 @@ class Reached:
 
 @dataclass(frozen=True, kw_only=True)
 class Fitting:
-    """Runs that ran out of memory and were said to fit, and runs that ran and were said not to."""
+    """Runs that ran out of memory and were said to fit, and runs that ran and were said not to.
+
+    untold: those of the latter whose source does not say what is recomputed, or the micro-batch: what was estimated is
+        then another run than what ran. They do not count.
+    """
 
     tried: int
     out_of_memory: tuple[str, ...]
     false_fits: tuple[str, ...]
     false_misfits: tuple[str, ...]
+    untold: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +100,8 @@ def _pairs(judged: Judged, planner: str, places: Sequence[int]) -> list[Pair]:
 
 def _reached(judged: Judged, target: Target) -> Reached:
     places = [place for place, run in enumerate(judged.runs) if target.holds(run)]
-    value, n = _figure(target, _pairs(judged, "planner", places))
+    ours_alone = _pairs(judged, "planner", places)
+    value, n = _figure(target, ours_alone)
     others: dict[str, float] = {}
     beaten: list[str] = []
     for planner in judged.estimates:
@@ -106,7 +113,7 @@ def _reached(judged: Judged, target: Target) -> Reached:
         if theirs is not None and ours is not None:
             others[planner] = theirs
             beaten += [planner] if theirs <= ours else []
-    return Reached(target=target, value=value, n=n, others=others, beaten_by=tuple(beaten))
+    return Reached(target=target, value=value, n=n, figures=figures(ours_alone), others=others, beaten_by=tuple(beaten))
 
 
 def _says(estimate: Estimate, target: Target) -> bool:
@@ -123,11 +130,14 @@ def _figure(target: Target, pairs: Sequence[Pair]) -> tuple[float | None, int]:
 
 
 def _fitting(judged: Judged) -> Fitting:
-    said: list[tuple[Run, bool]] = [
-        (run, fits(run, estimate)) for run, estimate in zip(judged.runs, judged.estimates["planner"], strict=True)
-    ]
+    said = [(run, estimate.fits) for run, estimate in zip(judged.runs, judged.estimates["planner"], strict=True)]
+    wrong = [run for run, fit in said if not run.out_of_memory and not fit]
     return Fitting(
         tried=len(said), out_of_memory=tuple(run.id for run, _ in said if run.out_of_memory),
         false_fits=tuple(run.id for run, fit in said if run.out_of_memory and fit),
-        false_misfits=tuple(run.id for run, fit in said if not run.out_of_memory and not fit),
+        false_misfits=tuple(run.id for run in wrong if _told(run)), untold=tuple(run.id for run in wrong if not _told(run)),
     )  # fmt: skip
+
+
+def _told(run: Run) -> bool:
+    return bool(run.row["recompute"] and run.row["micro_batch"])

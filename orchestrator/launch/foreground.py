@@ -60,7 +60,7 @@ def train(
     grounded = ground_for(loaded, hardware, places.address)
     plan = plan_for(loaded, grounded, hardware)
     name = name or default_name(spec)
-    _show(console, render(plan, f"{name}: {spec} on {cluster}"))
+    _show(console, render(plan, f"{name}: {spec} on {cluster}", width=console.width))
     prepared = _prepare(loaded, plan, places.data, console)
     run = create_run(places.runs, name, loaded, hardware)
     write_execution(run, data=prepared.folder, overrides=overrides, until=until, accepted=(), cluster=cluster)
@@ -87,7 +87,7 @@ def resume(
     folder = Path(before["data"])
     if saved and not folder.exists():
         folder = find_prepared(places.data, saved[0].data_fingerprint).folder
-    _show(console, render(plan, f"{run.name}: continued from step {saved[0].step if saved else 0}"))
+    _show(console, render(plan, f"{run.name}: continued from step {saved[0].step if saved else 0}", width=console.width))
     write_atomically(run.resolved, loaded.resolved)
     write_atomically(run.cluster, hardware.text)
     write_execution(run, data=folder, overrides=said, until=until, accepted=accepted, cluster=cluster or "")

@@ -28,7 +28,7 @@ class Calibration:
 
     matmul_efficiency: float = 0.75
     attention_efficiency: float = 0.5
-    expert_efficiency: float = 0.65
+    expert_efficiency: float = 0.6
     memory_efficiency: float = 0.8
     launch_overhead_s: float = 15e-6
     link_efficiency: float = 0.75

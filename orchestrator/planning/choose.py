@@ -125,7 +125,8 @@ def _nothing_found(case: Case, space: Space, found: Found, hardware: Hardware, *
         f" {format_bytes(hardware.device.memory)} each; the leanest ({layout.engine}, {layout.product}) takes {_parts(need)}"
         f" at ZeRO {layout.zero}, micro-batch {layout.micro_batch}"
     )
-    return PlanError([Problem(path="parallelism", message=message, fix="take a smaller model, or more or larger devices")])
+    fix = "take a smaller model, or more or larger devices"
+    return PlanError([Problem(path="parallelism", about=layout, message=message, fix=fix)])
 
 
 def _idle(spec: RunSpec[Any], layout: Layout, devices: int) -> list[str]:
@@ -291,13 +292,13 @@ def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture
         changes.append(("zero: 3, recompute: full, offload: optimizer", replace(widest, offload="optimizer")))
     for words, candidate in changes:
         if candidate != best and _fits(candidate, spec, architecture, hardware):
-            return Problem(path="parallelism", message=message, fix=f"it fits with parallelism: {{{words}}}")
+            return Problem(path="parallelism", about=best, message=message, fix=f"it fits with parallelism: {{{words}}}")
     if CAPABILITIES[layout.engine].splits_models:
-        return Problem(path="parallelism", message=message, fix="spread the model further (tensor, pipeline), or add nodes")
+        return Problem(path="parallelism", about=best, message=message, fix="spread the model further (tensor, pipeline), or add nodes")
     for power in range(1, 15):
         candidate = replace(widest, data=layout.data * 2**power)
         if _fits(candidate, spec, architecture, hardware):
             words = f"it fits on {candidate.world_size} devices with zero: {widest.zero}, recompute: full"
-            return Problem(path="parallelism", message=message, fix=words)
+            return Problem(path="parallelism", about=best, message=message, fix=words)
     fix = "take a smaller model or larger devices: no number of these holds it with this engine"
-    return Problem(path="parallelism", message=message, fix=fix)
+    return Problem(path="parallelism", about=best, message=message, fix=fix)

@@ -54,7 +54,7 @@ def with_nearest(
     if changes is None:
         return error
     fix = f"{last.fix}; nearest legal layout: {as_page(changes)}, or SET=\"{as_overrides(changes)}\""
-    return PlanError([*others, Problem(path=last.path, message=last.message, fix=fix)])
+    return PlanError([*others, replace(last, fix=fix)])
 
 
 def nearest(

@@ -20,12 +20,13 @@ class Software:
     attention: `fused`, no matrix of scores is kept or written (FlashAttention); `scores`, it is (Megatron-LM before it).
     causal_skips: whether fused attention skips the masked half.
     gradient_bytes: bytes per parameter of the gradient buffer that is reduced; None: that of the weights.
-    overlaps_gradients, overlaps_gathers, overlaps_tensor: which communication may run behind computing.
+    overlaps_gradients, overlaps_gathers, overlaps_tensor, overlaps_experts: which communication may run behind computing.
     compiled: elementwise operations are fused by a compiler.
     selective: fraction of the forward products that selective recomputation takes again, beside all that is no product.
     stops_early: full recomputation ends where the last kept tensor is made, so that a block's last product is not taken
         again (torch.utils.checkpoint with `use_reentrant=False` since PyTorch 2.1).
     adds_in_products: the product that makes a weight's gradient adds it to the buffer (Megatron-LM since 2022).
+    reduces_once: under ZeRO 3 gradients stay whole until a step's last micro-batch (FSDP2's `set_requires_gradient_sync`).
     one_copy: a token goes to a node once, however many of its experts are there (DeepEP).
     graphs: the host launches whole graphs, so that its overhead does not count.
     """
@@ -36,10 +37,12 @@ class Software:
     overlaps_gradients: bool = False
     overlaps_gathers: bool = False
     overlaps_tensor: bool = False
+    overlaps_experts: bool = False
     compiled: bool = False
     selective: float = 0.0
     stops_early: bool = False
     adds_in_products: bool = False
+    reduces_once: bool = False
     one_copy: bool = False
     graphs: bool = False
     held: Held | None = None

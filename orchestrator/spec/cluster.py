@@ -73,7 +73,7 @@ class Calibration(Section):
     attention_efficiency: Fraction | None = None
     """Fraction of peak that fused attention's forward pass reaches."""
     expert_efficiency: Fraction | None = None
-    """Speed of experts' products, copies and exchanges as a fraction of what plain ones would reach."""
+    """Speed of experts' products and copies as a fraction of what plain ones would reach."""
     memory_efficiency: Fraction | None = None
     """Fraction of the memory's bandwidth that memory-bound operations reach."""
     launch_overhead_us: float | None = Field(default=None, ge=0)

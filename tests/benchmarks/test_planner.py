@@ -14,7 +14,7 @@ from benchmarks.planner.__main__ import SHIPPED, main
 from benchmarks.planner.estimates import MOST_ROWS, Estimate, Judged, judge
 from benchmarks.planner.peers import question
 from benchmarks.planner.report import render
-from benchmarks.planner.score import errors, fits, ranking, spearman
+from benchmarks.planner.score import errors, ranking, spearman
 from benchmarks.planner.verdict import verdict_of
 from orchestrator.planning.published import Run, read_runs
 
@@ -29,7 +29,7 @@ def group(*times: float | None) -> list[Run]:
 
 
 def said(*times: float, fit: bool = True) -> list[Estimate]:
-    return [Estimate(step_s=time, peak_bytes=1.0 if fit else 1e15) for time in times]
+    return [Estimate(step_s=time, fits=fit) for time in times]
 
 
 class TestFigures:
@@ -79,11 +79,12 @@ class TestFigures:
         assert ranking(list(zip([runs[0], replace(runs[1], work=wider)], said(1.0, 2.0), strict=True))).regret_groups == 0
 
     def test_false_fits_and_false_misfits(self) -> None:
-        runs = tuple(group(1.0, None, 1.0, None))
-        estimates = tuple(said(1.0, 1.0) + said(1.0, 1.0, fit=False))
-        fitting = verdict_of(Judged(runs=runs, constants={}, estimates={"planner": estimates})).fitting
-        assert (fitting.false_fits, fitting.false_misfits, fitting.out_of_memory) == (("r1",), ("r2",), ("r1", "r3"))
-        assert fits(runs[0], Estimate(step_s=1.0))
+        runs = group(1.0, None, 1.0, None, 1.0)
+        runs[4] = replace(runs[4], row={**runs[4].row, "recompute": ""})
+        estimates = tuple(said(1.0, 1.0) + said(1.0, 1.0, 1.0, fit=False))
+        fitting = verdict_of(Judged(runs=tuple(runs), constants={}, estimates={"planner": estimates})).fitting
+        assert (fitting.false_fits, fitting.false_misfits, fitting.untold) == (("r1",), ("r2",), ("r4",))
+        assert fitting.out_of_memory == ("r1", "r3")
 
 
 class TestJudging:
@@ -128,6 +129,15 @@ class TestJudging:
     def test_every_row_can_be_asked_of_a_peer(self) -> None:
         for run in RUNS:
             json.dumps(question(run))
+
+
+def test_the_best_constant_is_the_best_for_memory_too() -> None:
+    bloom = [run for run in RUNS if "layout tuning" in run.source]
+    figures = verdict_of(judge(bloom, bloom)).sets["all"]
+    best, fitted = figures["best constant"].memory, figures["constant"].memory
+    assert best is not None
+    assert fitted is not None
+    assert best.mape <= fitted.mape
 
 
 class TestCommand:

@@ -3,7 +3,8 @@
 llm-analysis (https://github.com/cli99/llm-analysis, Apache-2.0): PyPI's 0.2.2, `--install-peers VENV`. Run with the
 efficiencies of its README's examples, FLOPs 0.5 and memory 0.9, and its own numbers of a device where it has them.
 calculon (https://github.com/calculon-ai/calculon, Apache-2.0; PyPI's `calculon` is something else): a checkout,
-`git clone https://github.com/calculon-ai/calculon`, given by `--calculon`. Run with the systems that it ships.
+`git clone https://github.com/calculon-ai/calculon`, given by `--calculon`. Run with the systems that it ships, whose
+efficiencies its authors chose to match Korthikanti's Table 5: on that set it meets the rows it was fitted to.
 
 A planner answers a row or says why it cannot; what it cannot express does not count against it.
 """

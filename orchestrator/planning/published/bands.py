@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parent / "errors.json"
-_GENERATIONS = {"V100": "Volta", "A100": "Ampere", "H100": "Hopper", "H800": "Hopper", "H200": "Hopper", "B200": "Blackwell", "B300": "Blackwell", "GB200": "Blackwell", "GB300": "Blackwell"}
+_ABOUT = 'How far estimates were off on published runs, for plans to show (make bench-planner ARGS="--write-bands")'
+_GENERATIONS = {
+    "V100": "Volta", "A100": "Ampere", "H100": "Hopper", "H800": "Hopper", "H200": "Hopper", "B200": "Blackwell",
+    "B300": "Blackwell", "GB200": "Blackwell", "GB300": "Blackwell",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,4 +73,4 @@ def _bands(entry: dict[str, Any], date: str) -> Bands:
 def dump(bands: tuple[Bands, ...]) -> str:
     """The text of errors.json."""
     entries = [{name: value for name, value in asdict(one).items() if name != "date"} for one in bands]
-    return json.dumps({"date": bands[0].date if bands else "", "bands": entries}, indent=2) + "\n"
+    return json.dumps({"about": _ABOUT, "date": bands[0].date if bands else "", "bands": entries}, indent=2) + "\n"

@@ -87,9 +87,12 @@ def _run(row: Mapping[str, str]) -> Run:
         architecture=architecture, layout=layout, sequence_length=length, sequences=sequences,
         precision=_precision(row["precision"]), optimizer="adamw_8bit" if "BNB" in notes else "adamw", software=software_of(row["paper"]), dealt=dealt,
     )  # fmt: skip
+    hardware = hardware_of_row(row["gpu_type"], row["interconnect"], devices)
+    if work.precision == "fp4" and "fp4" not in hardware.device.peak:
+        raise ValueError("a precision of four bits, whose peak no data sheet here has")
     return Run(
         id=row["id"], source=row["paper"], cluster=_cluster(row), work=work,
-        hardware=hardware_of_row(row["gpu_type"], row["interconnect"], devices), step_s=_step(row, work),
+        hardware=hardware, step_s=_step(row, work),
         peak_bytes=float(row["peak_mem_GB"]) * _unit(row) if row["peak_mem_GB"] else None, out_of_memory=_failed(row), row=row,
     )  # fmt: skip
 
@@ -116,7 +119,7 @@ def _unit(row: Mapping[str, str]) -> float:
 
 
 def _layout(row: Mapping[str, str]) -> Layout:
-    degree = {name: _whole(row, name) or 1 for name in ("tp", "pp", "vpp", "ep", "cp")}
+    degree = {name: _whole(row, name) or 1 for name in ("tp", "pp", "ep", "cp")}
     devices = _whole(row, "n_gpus")
     model = degree["tp"] * degree["pp"] * degree["cp"]
     if not devices or devices % model:
@@ -132,11 +135,25 @@ def _layout(row: Mapping[str, str]) -> Layout:
     sequence_parallel = degree["tp"] > 1 and ("sequence_parallel" in recompute or not before_it)
     return Layout(
         engine="megatron" if zero < 3 else "deepspeed", data=devices // model, tensor=degree["tp"], pipeline=degree["pp"],
-        micro_batch=_whole(row, "micro_batch") or 1, zero=zero, offload="none",
+        micro_batch=_micro_batch(row, devices // model, degree["pp"]), zero=zero, offload="none",
         recompute="full" if recompute == "full" else "selective" if recompute.startswith("selective") else "none",
-        context=degree["cp"], virtual=degree["vpp"], expert=degree["ep"], expert_tensor=1 if degree["ep"] > 1 else degree["tp"],
+        context=degree["cp"], virtual=_virtual(row), expert=degree["ep"], expert_tensor=1 if degree["ep"] > 1 else degree["tp"],
         sequence_parallel=sequence_parallel,
     )  # fmt: skip
+
+
+def _micro_batch(row: Mapping[str, str], data: int, pipeline: int) -> int:
+    """Said, or what is left of a replica's batch that is split into as many as there are stages; else the least."""
+    if not row["micro_batch"] and "split into pp microbatches" in row["notes"]:
+        return max(1, _whole(row, "global_batch_seqs") // (data * pipeline))
+    return _whole(row, "micro_batch") or 1
+
+
+def _virtual(row: Mapping[str, str]) -> int:
+    """Said; two where a row says that stages are interleaved and not how often: torchtitan's default under a schedule of
+    several stages per rank (its pipeline parallelism, `stages_per_rank`)."""
+    unsaid = 2 if "interleaved" in (row["id"] + row["notes"]).lower() and _whole(row, "pp") > 1 else 1
+    return _whole(row, "vpp") or unsaid
 
 
 def _evenly(layers: int, layout: Layout) -> Stages:
@@ -155,7 +172,9 @@ def _evenly(layers: int, layout: Layout) -> Stages:
 
 def _precision(said: str) -> str:
     lowered = said.lower()
-    return "fp8" if re.search(r"fp8|float8|fp4", lowered) else "fp16" if "fp16" in lowered else "bf16"
+    if "fp4" in lowered:
+        return "fp4"
+    return "fp8" if re.search(r"fp8|float8", lowered) else "fp16" if "fp16" in lowered else "bf16"
 
 
 def _step(row: Mapping[str, str], work: Work) -> float | None:

@@ -14,12 +14,26 @@ _STACKS = (
     (r"BLOOM|bigscience|NeoX|DeepSpeed on Azure|OPT", Software(attention="scores", gradient_bytes=2)),
     (r"MosaicML", Software(gradient_bytes=2, overlaps_gradients=True, overlaps_gathers=True, stops_early=True)),
     (
-        r"torchtitan|Kempner|FSDP|Playbook|SmolLM",
+        r"Kempner",
+        Software(
+            gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True, stops_early=True, reduces_once=True,
+        ),
+    ),
+    (
+        r"torchtitan|FSDP|Playbook|SmolLM",
         # "op" of torchtitan's selective recomputation keeps every second product and attention.
         Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True, selective=0.5, stops_early=True),
     ),
     (r"llm\.c|modded|nanochat", Software(overlaps_gradients=True, compiled=True)),
     (r"MegaScale", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, adds_in_products=True)),
+    (
+        # DualPipe computes one micro-batch while it exchanges another (arXiv:2412.19437, section 3.2.1).
+        r"DeepSeek-V3 technical",
+        Software(
+            gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_experts=True, compiled=True, one_copy=True,
+            adds_in_products=True,
+        ),
+    ),
     (
         r"Bridge|NeMo|Megatron-Core|ModelZoo|Llama 3 Herd|DeepSeek",
         Software(

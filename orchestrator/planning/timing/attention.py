@@ -38,9 +38,9 @@ class Scores:
 def scores(part: Attention, *, sequences: int, length: int, queries: int, heads: int, software: Software, unit: Unit) -> tuple[Scores, Scores]:
     """(forward, backward) of `sequences` x `queries` rows on `length` columns, `heads` of them on this rank."""
     if software.attention == "fused":
-        # Kernels do heads in tiles of 64, 128 or 256.
-        padded = next((width for width in (64, 96, 128, 192, 256) if width >= part.head_dim), part.head_dim)
-        flops = 4.0 * sequences * queries * length * heads * padded
+        # Kernels do heads in tiles of these widths.
+        padded = next((width for width in (64, 96, 128, 192, 256) if width >= part.head_dim), part.head_dim) / part.head_dim
+        flops = sequences * queries * part.score_flops(length) * heads / part.heads * padded
         flops *= 0.5 if part.causal and software.causal_skips else 1.0
         forward = flops / unit.peak
         return Scores(fused=forward), Scores(fused=forward * BACKWARD_ATTENTION / BACKWARD_ATTENTION_SPEED, kernels=2)

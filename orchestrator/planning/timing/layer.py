@@ -100,6 +100,10 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
     plain, dealt = _attention_matrices(block, part), _feed_forward_matrices(feed, part)
     if not mixture:
         plain, dealt = [*plain, *dealt], []
+    always = feed.shared if isinstance(feed, MixtureOfExperts) else None
+    if always:
+        cut = -(-always // tensor)
+        plain = [*plain, (1, part.tokens, 2 * cut, attention.hidden), (1, part.tokens, attention.hidden, cut)]
     tokens, width = part.tokens, part.width
     per_byte = 1 / part.unit.bandwidth
     stream, inner = stream_elements(block, software), inner_elements(block, software)
@@ -109,6 +113,8 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
         [tokens * width * (of_stream / part.shared + of_inner / tensor) * per_byte for of_stream, of_inner in zip(stream, inner, strict=True)],
         [folded * width * each / part.expert_tensor * per_byte for each in rows],
     )
+    if always:
+        moved = [one + tokens * width * each * always / tensor * per_byte for one, each in zip(moved, (3, 5), strict=True)]
     if not mixture:
         moved, experts_moved = [one + tokens * width * each / tensor * per_byte for one, each in zip(moved, rows, strict=True)], [0.0, 0.0]
     host = (HOST_COMPILED if software.compiled else HOST_FORWARD) + (HOST_EXPERTS if mixture else 0)
@@ -132,10 +138,15 @@ Matrix = tuple[int, int, int, int]
 
 
 def _attention_matrices(block: Block, part: Slice) -> list[Matrix]:
-    attention = block.attention
-    queries = -(-attention.heads // part.tensor) * attention.head_dim
-    keys = max(1, attention.kv_heads // part.tensor) * attention.head_dim
-    return [(1, part.tokens, queries + 2 * keys, attention.hidden), (1, part.tokens, attention.hidden, queries)]
+    """Products that make heads are cut by heads, the last by what goes in; narrow latent vectors are made whole."""
+    attention, tensor = block.attention, part.tensor
+    if attention.latent is None:
+        queries = -(-attention.heads // tensor) * attention.head_dim
+        keys = max(1, attention.kv_heads // tensor) * attention.head_dim
+        return [(1, part.tokens, queries + 2 * keys, attention.hidden), (1, part.tokens, attention.hidden, queries)]
+    *inward, (hidden, values) = attention.projections
+    made = [(1, part.tokens, rows if columns == hidden else -(-rows // tensor), columns) for rows, columns in inward]
+    return [*made, (1, part.tokens, hidden, -(-values // tensor))]
 
 
 def _feed_forward_matrices(feed: FeedForwardPart, part: Slice) -> list[Matrix]:

@@ -39,10 +39,14 @@ def exchange(work: Work, hardware: Hardware, weights: tuple[float, float], *, bl
     if not each:
         return _exposed(reduced, backward, overlap_reduce), _exposed(gathered, (busy - backward) / 2, overlap_gather)
     # Reducing and gathering share the wires of the backward pass; the first gather has nothing to hide behind.
-    both = _exposed(reduced + gathered, backward, min(overlap_reduce, overlap_gather))
+    turns = work.micro_batches
     forward = _exposed(gathered, busy - backward, overlap_gather) + gathered / pieces
+    both = _exposed(reduced + gathered, backward, min(overlap_reduce, overlap_gather))
     share = reduced / (reduced + gathered) if reduced else 0.0
-    return work.micro_batches * both * share, work.micro_batches * (forward + both * (1 - share))
+    if not software.reduces_once:
+        return turns * both * share, turns * (forward + both * (1 - share))
+    alone = _exposed(gathered, backward, overlap_gather)
+    return both * share, turns * forward + (turns - 1) * alone + both * (1 - share)
 
 
 def _exposed(moving: float, computing: float, overlap: float) -> float:

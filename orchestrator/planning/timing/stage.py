@@ -136,6 +136,7 @@ def _exchanges(cost: BlockCost, work: Work, hardware: Hardware, turns: int) -> _
         started += 2 * (layout.context - 1)
     if cost.experts and layout.expert > 1:
         among = group(layout.expert, layout.expert_tensor, hardware.domain)
-        expert = 2 / known.expert_efficiency * all_to_all(cost.routed, among, hardware, copies=cost.copies if work.software.one_copy else 1.0)
+        expert = 2 * all_to_all(cost.routed, among, hardware, copies=cost.copies if work.software.one_copy else 1.0)
+        expert *= 1 - known.overlap if work.software.overlaps_experts else 1.0
         started += 4
     return _Exchanges(tensor=tensor, context=context, expert=expert, started=started)

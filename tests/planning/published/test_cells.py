@@ -121,3 +121,28 @@ def test_running_out_of_memory_and_coming_close_to_it(tmp_path: Path) -> None:
     (gone, close), _ = read_runs(written(tmp_path / "a.csv", failed, {**GOOD, "notes": "borderline OOM"}))
     assert (gone.out_of_memory, gone.step_s) == (True, None)
     assert (close.out_of_memory, close.step_s) == (False, 10.0)
+
+
+def test_a_batch_that_is_split_into_as_many_as_there_are_stages(tmp_path: Path) -> None:
+    """torchtitan's 405B: 32 sequences a replica in 8 micro-batches of 4."""
+    row = {**GOOD, "micro_batch": "", "n_gpus": "16", "pp": "8", "global_batch_seqs": "64", "notes": "local batch 32 (split into pp microbatches)"}
+    (run,), _ = read_runs(written(tmp_path / "a.csv", row))
+    assert (run.work.layout.micro_batch, run.work.micro_batches) == (4, 8)
+
+
+def test_interleaved_stages_are_two_where_nobody_says_how_many(tmp_path: Path) -> None:
+    row = {**GOOD, "n_gpus": "16", "pp": "8"}
+    runs, _ = read_runs(written(tmp_path / "a.csv", row, {**row, "notes": "Interleaved 1F1B"}, {**row, "notes": "interleaved", "vpp": "3"}))
+    assert [run.work.layout.virtual for run in runs] == [1, 2, 3]
+
+
+def test_four_bits_wait_for_a_data_sheet(tmp_path: Path) -> None:
+    runs, (left_out,) = read_runs(written(tmp_path / "a.csv", {**GOOD, "gpu_type": "B200-192GB", "precision": "NVFP4"}))
+    assert (runs, left_out.reason) == ([], "a precision of four bits, whose peak no data sheet here has")
+
+
+def test_releases_of_one_recipe_share_a_cluster(tmp_path: Path) -> None:
+    papers = ["Megatron-Bridge 26.04", "Megatron-Bridge 26.04.01", "Paper 2022"]
+    runs, _ = read_runs(written(tmp_path / "a.csv", *({**GOOD, "paper": paper} for paper in papers)))
+    assert [run.cluster for run in runs] == ["Megatron-Bridge | A100-80GB-SXM"] * 2 + ["Paper 2022 | A100-80GB-SXM"]
+    assert [run.source for run in runs] == papers

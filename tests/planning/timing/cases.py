@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.architecture.stack import Architecture
+from orchestrator.architecture.names import LLAMA_LIKE
+from orchestrator.architecture.parts import (
+    Attention,
+    Embedding,
+    FeedForward,
+    GatedFeedForward,
+    Head,
+    LayerNorm,
+    RMSNorm,
+    Rotary,
+)
+from orchestrator.architecture.stack import Architecture, Block, HuggingFace
 from orchestrator.planning.hardware import Hardware, hardware_of
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.published.cells import COLUMNS
-from orchestrator.planning.published.models import architecture_of
 from orchestrator.planning.software import Software
 from orchestrator.planning.work import Work
 from orchestrator.spec.cluster import ClusterSpec
@@ -18,9 +27,39 @@ MEGATRON_2022 = Software(attention="scores", gradient_bytes=4, adds_in_products=
 BLOOM = Software(attention="scores", gradient_bytes=2)
 
 
-def gpt(layers: int, hidden: int, heads: int, *, vocab: int = 51200, length: int = 2048, **said: Any) -> Architecture:
-    row = {"layers": layers, "hidden": hidden, "heads": heads, "vocab": vocab, "seq": length, **said}
-    return architecture_of(dict.fromkeys(COLUMNS, "") | {name: str(value) for name, value in row.items()})
+def gpt(layers: int, hidden: int, heads: int, *, vocab: int = 51200, length: int = 2048) -> Architecture:
+    """GPT's block: biases, a feed-forward of 4 x hidden, the head tied to the embedding."""
+    attention = Attention(
+        hidden=hidden, heads=heads, kv_heads=heads, head_dim=hidden // heads, bias=True, causal=True,
+        position=Rotary(theta=1e4, head_dim=hidden // heads, dims=hidden // heads),
+    )  # fmt: skip
+    block = Block(
+        attention=attention, feed_forward=FeedForward(hidden=hidden, size=4 * hidden, activation="gelu", bias=True),
+        norm=LayerNorm(hidden=hidden, eps=1e-5),
+    )  # fmt: skip
+    return _model(block, layers, vocab, length, tied=True)
+
+
+def llama(layers: int, hidden: int, heads: int, *, kv_heads: int, size: int, vocab: int, length: int = 2048) -> Architecture:
+    """Llama's block: no biases, gated units, a head of its own."""
+    attention = Attention(
+        hidden=hidden, heads=heads, kv_heads=kv_heads, head_dim=hidden // heads, bias=False, causal=True,
+        position=Rotary(theta=1e4, head_dim=hidden // heads, dims=hidden // heads),
+    )  # fmt: skip
+    block = Block(
+        attention=attention, feed_forward=GatedFeedForward(hidden=hidden, size=size, activation="silu"),
+        norm=RMSNorm(hidden=hidden, eps=1e-5),
+    )  # fmt: skip
+    return _model(block, layers, vocab, length, tied=False)
+
+
+def _model(block: Block, layers: int, vocab: int, length: int, *, tied: bool) -> Architecture:
+    hidden = block.attention.hidden
+    return Architecture(
+        embedding=Embedding(vocab=vocab, hidden=hidden), blocks=(block,) * layers, final_norm=block.norm,
+        head=Head(vocab=vocab, hidden=hidden, tied=tied), max_positions=length, initial_std=0.02,
+        huggingface=HuggingFace(model_class="", config_class="", names=LLAMA_LIKE),
+    )  # fmt: skip
 
 
 def gpus(accelerator: str = "A100-80GB", *, nodes: int = 1, count: int = 8, network: int = 200, **known: float) -> Hardware:

@@ -39,14 +39,18 @@ def test_what_runs_behind_computing_costs_little_until_it_is_longer() -> None:
     assert exposed[2] < 0.35 * sum(exchanged(replace(FSDP, overlaps_gradients=False, overlaps_gathers=False), zero=3, micro_batch=8))
 
 
-def test_zero_3_without_enough_to_compute_falls_apart() -> None:
-    """BLOOM's authors: ZeRO 3 falls from 144 to 44 TFLOP/s from 384 to 1536 devices at a fixed batch (section 4 of their report)."""
+def test_zero_3_loses_where_a_micro_batch_is_too_small_to_hide_gathers() -> None:
+    """Narayanan et al. 2021, table 2: ZeRO 3 does 144, 88 and 44 TFLOP/s on 384, 768 and 1536 A100 at a fixed batch of 1536.
+
+    Only the order is asked for: stacks of today reach far more of the network than that one did.
+    """
     model = gpt(96, 12288, 96)
-    each = [
-        step_time(work(model, 2048, FSDP, data=devices, zero=3, micro_batch=batch, recompute="full"), gpus(nodes=devices // 8)).total * devices
-        for devices, batch in ((256, 8), (2048, 1))
-    ]
-    assert each[1] > 1.5 * each[0]
+    work_s = [
+        step_time(work(model, 1536, FSDP, data=devices, zero=3, micro_batch=batch, recompute="full"), gpus(nodes=devices // 8)).total * devices
+        for devices, batch in ((384, 4), (768, 2), (1536, 1))
+    ]  # fmt: skip
+    assert work_s == sorted(work_s)
+    assert work_s[2] > 1.1 * work_s[0]
 
 
 def test_experts_are_reduced_among_those_that_hold_them() -> None:
