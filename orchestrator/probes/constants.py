@@ -28,7 +28,7 @@ def constants(found: Findings, hardware: Hardware) -> dict[str, Any]:
     said |= _links(found, hardware)
     if found.resident:
         said["framework_bytes"] = f"{round(found.resident / 1e6)}MB"
-    if found.device == "cuda":
+    if found.slack:
         said["fragmentation"] = round(min(0.5, found.slack), 3)
     if found.costs:
         said["host"] = {

@@ -52,7 +52,7 @@ def _busy(ranks: Ranks, cores: int | None) -> set[int]:
 def _one_turn(device: torch.device) -> dict[str, Any]:
     return {
         "products": products(device), "attention_flops": attention_flops(device), "copied": copied(device),
-        "streamed": streamed(device), "launch_s": launch_s(device), "slack": slack(device),
+        "streamed": streamed(device), "launch_s": launch_s(device), "slack": slack(device) if device.type == "cuda" else 0.0,
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ micro-batches, tell its time apart into a step's, a micro-batch's and a block's.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import statistics
@@ -27,7 +28,7 @@ from orchestrator.engines.base import Device
 from orchestrator.planning import make_plan
 from orchestrator.probes.clock import typical
 from orchestrator.probes.findings import Cost, Findings
-from orchestrator.probes.footprint import resident
+from orchestrator.probes.footprint import resident, slack
 from orchestrator.probes.measure import measure
 from orchestrator.probes.ranks import Ranks, ranks_here
 from orchestrator.registry import FAMILIES
@@ -73,7 +74,8 @@ def probed(ranks: Ranks, cores: int | None) -> Findings:
     # A worker of a gang holds more than a bare process with torch: what started it.
     around = statistics.median(ranks.gathered(bare)) - statistics.median(each["bare"] for each in answers)
     held = statistics.mean(statistics.median(each["resident"][engine] for each in answers) for engine in ENGINES)
-    return replace(found, resident=int(held + max(0.0, around)), costs=_costs(answers))
+    slacks = statistics.median(each["slack"] for each in answers)
+    return replace(found, resident=int(held + max(0.0, around)), slack=slacks, costs=_costs(answers))
 
 
 def _costs(answers: list[dict[str, Any]]) -> dict[str, Cost]:
@@ -104,20 +106,23 @@ def _ask_engines() -> dict[str, Any]:
         told = json.loads(done.stdout.splitlines()[-1])
         answer["seconds"] |= told["seconds"]
         answer["resident"][engine] = told["resident"]
-        answer["bare"] = told["bare"]
+        answer |= {"bare": told["bare"], "slack": told["slack"]}
     return answer
 
 
 def _ask(engine: str) -> dict[str, Any]:
     """In the engine's own process: seconds by stage of ZeRO, depth and number of micro-batches; bytes held with a tiny model."""
-    bare = resident(torch.device("cpu"))
+    cpu = torch.device("cpu")
+    bare = resident(cpu)
+    beyond = slack(cpu)
+    importlib.import_module("orchestrator.training.worker")  # a run's worker holds the data pipeline as well
     seconds = {
         f"{engine}-{stage}" if engine == "deepspeed" else engine: {
             f"{blocks} {passes}": _step_s(engine, stage, blocks, passes) for blocks in BLOCKS for passes in PASSES
         }
         for stage in STAGES[engine]
     }
-    return {"bare": bare, "resident": resident(torch.device("cpu")), "seconds": seconds}
+    return {"bare": bare, "slack": beyond, "resident": resident(cpu), "seconds": seconds}
 
 
 def _step_s(engine: str, stage: int, blocks: int, passes: int) -> float:
