@@ -168,6 +168,18 @@ def schema(options: argparse.Namespace) -> int:
     return 1 if stale and options.check else 0
 
 
+def calibrate(options: argparse.Namespace) -> int:
+    """Measures this hardware, or fits to published rows, and writes a cluster page's calibration."""
+    from orchestrator.launch.calibrate import calibrate as measure
+
+    ids = [each for each in re.split(r"[,\s]+", options.ids) if each]
+    console = _console()
+    return measure(
+        Path(options.cluster), out=options.out, runs=options.runs, address=options.address, rows=options.rows, ids=ids,
+        say=lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
+    )  # fmt: skip
+
+
 def up(options: argparse.Namespace) -> None:
     """Starts the Ray cluster of a cluster page on this machine."""
     from orchestrator.launch import cluster
@@ -315,6 +327,12 @@ def _parser() -> argparse.ArgumentParser:
     resuming.add_argument("--accept", default="", metavar="PATHS", help="changed convergence fields that are meant")
     for name, act in (("up", up), ("down", down), ("jobs", jobs), ("dashboard", dashboard)):
         verb(name, act, _standing_cluster)
+    calibrating = verb("calibrate", calibrate, _cluster)
+    calibrating.add_argument("--out", type=Path, metavar="PAGE", help="write there; default: the page itself")
+    calibrating.add_argument("--rows", type=Path, metavar="CSV", help="fit to published rows instead of measuring")
+    calibrating.add_argument("--ids", default="", metavar="A,B,C", help="the rows to fit to, at most five")
+    calibrating.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="folder for logs")
+    calibrating.add_argument("--address", metavar="HOST:PORT", help="a standing Ray cluster; default: a private one")
     verb("submit", submit, _spec, _standing_cluster, _run, _data)
     verb("stop", stop, _standing_cluster, _job)
     verb("logs", logs, _standing_cluster, _job).add_argument("--no-follow", action="store_true", help="only what there is")

@@ -1,4 +1,4 @@
-"""Pages -> the plan on the machine at hand. Apart from the launch itself: `make plan` must not wait for what that imports."""
+"""Two pages -> a plan on this machine, with nothing imported that only a run needs: `make plan` answers at once."""
 
 from __future__ import annotations
 
