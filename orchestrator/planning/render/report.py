@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from orchestrator.planning.calibration import Calibration
 from orchestrator.planning.flops import flops_per_token
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.reliability import Reliability, reliability_of
@@ -72,7 +71,7 @@ class Report:
             "error": asdict(self.band),
             "scaling": asdict(self.scaling),
             "pipeline": {"bubble": self.timeline.bubble, "computing_s": self.timeline.end, "after_s": self.timeline.after},
-            "calibration": _plain(self.plan.hardware.calibration) | {"source": self.plan.cluster.calibration.source},
+            "calibration": asdict(self.plan.hardware.calibration) | {"source": self.plan.cluster.calibration.source},
         }
         finite: dict[str, Any] = _finite(told)
         return finite
@@ -98,9 +97,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _plain(calibration: Calibration) -> dict[str, Any]:
-    """Plain values; `asdict` cannot copy a read-only mapping."""
-    given = vars(calibration)
-    return {name: {key: asdict(cost) for key, cost in value.items()} if name == "host" else value for name, value in given.items()}
