@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from types import MappingProxyType
 
 from orchestrator.spec.cluster import Calibration as Said
 
@@ -41,7 +40,7 @@ class Calibration:
     fragmentation: float = 0.05
     turn_s: float = 0.0
     """What a collective on the CPU takes longer per rank where workers outnumber cores."""
-    host: Mapping[str, HostCost] = field(default_factory=lambda: MappingProxyType({}))
+    host: Mapping[str, HostCost] = field(default_factory=dict)
     """By engine (`megatron`, `deepspeed-3`); counted operations stand in for those that were not measured."""
 
     def replaced(self, said: Said) -> Calibration:
