@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from orchestrator.planning.calibration import NARROW
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.stages import Stages
+from orchestrator.planning.timing.host import host_step
 from orchestrator.planning.timing.layer import Slice
 from orchestrator.planning.timing.optimizer import optimizer_time
 from orchestrator.planning.timing.pipeline import bubble, sends
@@ -50,6 +51,8 @@ class StepTime:
 
 def step_time(work: Work, hardware: Hardware) -> StepTime:
     """One optimizer step of `work` at its full batch: that of the stage that takes longest, and what it waits for."""
+    if hardware.device.kind == "cpu":
+        return StepTime(**host_step(work, hardware))
     layout, stages = work.layout, work.stages
     part = slice_of(work, hardware)
     times = _stage_times(work, hardware, stages, part)
