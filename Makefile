@@ -18,6 +18,7 @@ PROMPT  ?=
 DEVICES ?=
 SEED    ?=
 ROWS    ?=
+IDS     ?=
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate
@@ -27,7 +28,7 @@ STANDING    := $(if $(filter-out file default undefined,$(origin CLUSTER)),--clu
 export PROMPT SET ACCEPT
 
 .DEFAULT_GOAL := help
-.PHONY: help train test plan simulate check data up down submit jobs logs stop dashboard resume export generate \
+.PHONY: help train test plan simulate check data calibrate up down submit jobs logs stop dashboard resume export generate \
         diff lint schema parity clean
 
 help: ## this list
@@ -64,6 +65,9 @@ diff: $(INSTALLED) ## which differences of pages A and B make another experiment
 
 data: $(INSTALLED) ## prepare (or show) the token shards of MIXTURE
 	@$(ORCHESTRATE) data --mixture '$(MIXTURE)' --data '$(DATA)'
+
+calibrate: $(INSTALLED) ## measure CLUSTER's hardware and write its page (OUT=page); or fit it: ROWS=file.csv IDS=a,b,c
+	@$(ORCHESTRATE) calibrate --cluster '$(CLUSTER)' --runs '$(RUNS)' $(if $(OUT),--out '$(OUT)') $(if $(ROWS),--rows '$(ROWS)') $(if $(IDS),--ids '$(IDS)')
 
 up: $(INSTALLED) ## start the Ray cluster of a cluster page
 	@$(ORCHESTRATE) up $(STANDING)

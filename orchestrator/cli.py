@@ -65,7 +65,7 @@ def plan(options: argparse.Namespace) -> int:
     """Prints what would happen; takes no node."""
     from orchestrator.errors import PlanError
     from orchestrator.launch.cluster import address_for
-    from orchestrator.launch.foreground import ground_for, plan_for
+    from orchestrator.launch.planned import ground_for, plan_for
     from orchestrator.planning.data import mixture_of
     from orchestrator.planning.render import overflow_of, refusal, render_overflow
     from orchestrator.planning.render.formats import written
@@ -94,7 +94,7 @@ def plan(options: argparse.Namespace) -> int:
 def simulate(options: argparse.Namespace) -> None:
     """Prints what failures and checkpoints would make of the whole run; takes no node."""
     from orchestrator.launch.cluster import address_for
-    from orchestrator.launch.foreground import ground_for, plan_for
+    from orchestrator.launch.planned import ground_for, plan_for
     from orchestrator.planning.reliability.scaling import simulate_plan
     from orchestrator.planning.reliability.screen import render
     from orchestrator.spec import load_cluster, load_run
@@ -166,6 +166,18 @@ def schema(options: argparse.Namespace) -> int:
             (ROOT / path).write_text(text, "utf-8")
     print(f"{'stale' if options.check else 'written'}: {', '.join(map(str, stale))}" if stale else "schemas are up to date")
     return 1 if stale and options.check else 0
+
+
+def calibrate(options: argparse.Namespace) -> int:
+    """Measures this hardware, or fits to published rows, and writes a cluster page's calibration."""
+    from orchestrator.launch.calibrate import calibrate as measure
+
+    ids = [each for each in re.split(r"[,\s]+", options.ids) if each]
+    console = _console()
+    return measure(
+        Path(options.cluster), out=options.out, runs=options.runs, address=options.address, rows=options.rows, ids=ids,
+        say=lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
+    )  # fmt: skip
 
 
 def up(options: argparse.Namespace) -> None:
@@ -315,6 +327,12 @@ def _parser() -> argparse.ArgumentParser:
     resuming.add_argument("--accept", default="", metavar="PATHS", help="changed convergence fields that are meant")
     for name, act in (("up", up), ("down", down), ("jobs", jobs), ("dashboard", dashboard)):
         verb(name, act, _standing_cluster)
+    calibrating = verb("calibrate", calibrate, _cluster)
+    calibrating.add_argument("--out", type=Path, metavar="PAGE", help="write there; default: the page itself")
+    calibrating.add_argument("--rows", type=Path, metavar="CSV", help="fit to published rows instead of measuring")
+    calibrating.add_argument("--ids", default="", metavar="A,B,C", help="the rows to fit to, at most five")
+    calibrating.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="folder for logs")
+    calibrating.add_argument("--address", metavar="HOST:PORT", help="a standing Ray cluster; default: a private one")
     verb("submit", submit, _spec, _standing_cluster, _run, _data)
     verb("stop", stop, _standing_cluster, _job)
     verb("logs", logs, _standing_cluster, _job).add_argument("--no-follow", action="store_true", help="only what there is")

@@ -6,9 +6,20 @@ every estimate that uses them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
 
 from orchestrator.spec.cluster import Calibration as Said
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostCost:
+    """Seconds that an engine's own Python takes: per step, per micro-batch, and per dense block of a micro-batch."""
+
+    step_s: float
+    pass_s: float
+    block_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +28,7 @@ class Calibration:
 
     matmul_efficiency: float = 0.75
     attention_efficiency: float = 0.5
-    expert_efficiency: float = 0.6
+    expert_efficiency: float = 0.55
     memory_efficiency: float = 0.8
     launch_overhead_s: float = 15e-6
     link_efficiency: float = 0.75
@@ -28,11 +39,20 @@ class Calibration:
     step_overhead_s: float = 5e-3
     framework_bytes: int = 1500 * 2**20
     fragmentation: float = 0.05
+    turn_s: float = 0.0
+    """What a collective on the CPU takes longer per rank where workers outnumber cores."""
+    host: Mapping[str, HostCost] = field(default_factory=lambda: MappingProxyType({}))
+    """By engine (`megatron`, `deepspeed-3`); counted operations stand in for those that were not measured."""
 
     def replaced(self, said: Said) -> Calibration:
         """These numbers with those that a page says in their place."""
-        names = {field.name for field in fields(self)}
+        names = {each.name for each in fields(self)}
         given = {name: value for name, value in said.model_dump().items() if value is not None}
+        if said.host:
+            given["host"] = {
+                name: HostCost(step_s=cost.step_us * 1e-6, pass_s=cost.pass_us * 1e-6, block_s=cost.block_us * 1e-6)
+                for name, cost in said.host.items()
+            }
         seconds = {f"{name.removesuffix('_us')}_s": value * 1e-6 for name, value in given.items() if name.endswith("_us")}
         return replace(self, **{name: value for name, value in (given | seconds).items() if name in names})
 
