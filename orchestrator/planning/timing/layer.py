@@ -57,9 +57,13 @@ class Slice:
         return self.tensor if self.sequence_parallel else 1
 
     @property
-    def folded(self) -> int:
-        """Ranks of a tensor group among which tokens are dealt before they go to experts."""
-        return self.tensor if self.expert_tensor < self.tensor else 1
+    def dealt(self) -> float:
+        """Share of its tensor group's tokens whose rows a rank's experts meet, were all experts its own.
+
+        Where experts are cut over fewer ranks than the rest, each rank brings its own part of the tokens; where over more,
+        the ranks that share an expert gather each other's.
+        """
+        return self.expert_tensor / self.tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +121,7 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
             experts_moved=experts_moved[1] + _casts(dealt, part, backward=True) + _added(dealt, part),
         ),
         stream=part.tokens * attention.hidden * part.width, keys=2 * part.tokens * keys * part.width,
-        routed=part.tokens * routed / part.folded * attention.hidden * part.width, copies=routed, experts=mixture,
+        routed=part.tokens * routed * min(1.0, part.dealt) * attention.hidden * part.width, copies=routed, experts=mixture,
     )  # fmt: skip
 
 
@@ -131,7 +135,7 @@ def _moved(block: Block, part: Slice) -> tuple[list[float], list[float]]:
         return [one + token * each / tensor for one, each in zip(plain, rows, strict=True)], [0.0, 0.0]
     always = row_elements(replace(feed.expert, size=feed.shared), software) if feed.shared else (0.0, 0.0)
     plain = [one + token * each / tensor for one, each in zip(plain, always, strict=True)]
-    return plain, [token * feed.router.per_token / part.folded * each / part.expert_tensor for each in rows]
+    return plain, [token * feed.router.per_token * part.dealt * each / part.expert_tensor for each in rows]
 
 
 Matrix = tuple[int, int, int, int]
@@ -161,9 +165,8 @@ def _shared_matrices(feed: FeedForwardPart, part: Slice) -> list[Matrix]:
 def _feed_forward_matrices(feed: FeedForwardPart, part: Slice) -> list[Matrix]:
     tokens, tensor = part.tokens, part.tensor
     if isinstance(feed, MixtureOfExperts):
-        folded = tokens // part.folded
         local = max(1, feed.router.experts // part.expert)
-        rows = max(1, folded * feed.router.per_token // local)
+        rows = max(1, int(tokens * part.dealt) * feed.router.per_token // local)
         inner = replace(part, sequences=1, length=rows, context=1, tensor=part.expert_tensor)
         routing = (1, tokens, feed.router.experts, feed.router.hidden)
         return [routing, *((count * local, m, n, k) for count, m, n, k in _feed_forward_matrices(feed.expert, inner))]

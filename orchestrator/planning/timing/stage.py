@@ -139,4 +139,9 @@ def _exchanges(cost: BlockCost, work: Work, hardware: Hardware, turns: int) -> _
         expert = 2 * all_to_all(cost.routed, among, hardware, copies=cost.copies if work.software.one_copy else 1.0)
         expert *= 1 - known.overlap if work.software.overlaps_experts else 1.0
         started += 4
+    if cost.experts and layout.expert_tensor > layout.tensor:
+        # Ranks that share an expert gather each other's rows, and reduce what comes out.
+        shared = group(layout.expert_tensor, 1, hardware.domain)
+        expert += all_reduce(cost.routed * layout.expert_tensor / layout.tensor, shared, hardware)
+        started += 2
     return _Exchanges(tensor=tensor, context=context, expert=expert, started=started)

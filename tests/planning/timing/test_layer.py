@@ -137,3 +137,9 @@ class TestExperts:
         one = work(shared, 64, Software(compiled=True, gradient_bytes=4, adds_in_products=True), data=8)
         more = stage_time(one, gpus("H100"), LAYER[0], slice_of(one, gpus("H100"))).products
         assert 1 < more / self.time().products < 1.15
+
+    def test_cutting_experts_among_ranks_spares_no_multiplication(self) -> None:
+        """Ranks that share an expert meet each other's tokens: wider cuts once looked as if they divided the work."""
+        whole, cut = self.time(expert=4, expert_tensor=1), self.time(expert=1, expert_tensor=4)
+        assert cut.products >= 0.95 * whole.products
+        assert cut.expert > 0
