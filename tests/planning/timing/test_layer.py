@@ -74,6 +74,24 @@ def test_a_causal_kernel_does_half_the_square() -> None:
     assert times[0] == pytest.approx(2 * times[1])
 
 
+def test_a_window_is_all_that_attention_reads() -> None:
+    """GPT-OSS (config.json): each second layer sees 128 keys of 4096."""
+    model = gpt(24, 2048, 16, length=4096)
+    narrow = replace(model.blocks[0], attention=replace(model.blocks[0].attention, window=128))
+    plain = work(model, 1, Software())
+    windowed = replace(plain, architecture=replace(model, blocks=(narrow,) * 24))
+    times = [stage_time(one, gpus(), LAYER[0], slice_of(one, gpus())).attention for one in (plain, windowed)]
+    assert times[0] / times[1] == pytest.approx(4096 / (2 * 128 - 128**2 // 4096), rel=0.01)
+
+
+def test_a_newer_kernel_is_as_much_faster_as_it_is() -> None:
+    """FlashAttention 3 on H100 (arXiv:2407.08608, section 4.1): 1.5 to 2 times the one before."""
+    plain = work(gpt(24, 2048, 16, length=8192), 1, Software())
+    newer = replace(plain, software=Software(attention_speed=1.5))
+    times = [stage_time(one, gpus("H100"), LAYER[0], slice_of(one, gpus("H100"))).attention for one in (plain, newer)]
+    assert times[0] == pytest.approx(1.5 * times[1])
+
+
 def test_recomputation_takes_a_forward_pass() -> None:
     one = work(gpt(24, 4096, 32), 8, tensor=4, micro_batch=8)
     full = replace(one, layout=replace(one.layout, recompute="full"))
