@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.memory.parts import Memory, largest, reason
-from orchestrator.planning.memory.rank import memory_of_stage
+from orchestrator.planning.memory.rank import memory_of_stage, of_blocks
 from orchestrator.planning.memory.room import capacity, fits, needed
 from orchestrator.planning.work import Work
 
@@ -21,5 +21,7 @@ __all__ = ["Memory", "capacity", "fits", "largest", "memory_of", "needed", "reas
 
 def memory_of(work: Work, hardware: Hardware) -> tuple[Memory, ...]:
     """Peak bytes on one rank of every pipeline stage."""
-    known, on_cpu = hardware.calibration, hardware.device.kind == "cpu"
-    return tuple(memory_of_stage(work, known, stage, chunks, on_cpu=on_cpu) for stage, chunks in enumerate(work.stages))
+    known, on_cpu, blocks = hardware.calibration, hardware.device.kind == "cpu", of_blocks(work)
+    return tuple(
+        memory_of_stage(work, known, stage, chunks, blocks, on_cpu=on_cpu) for stage, chunks in enumerate(work.stages)
+    )

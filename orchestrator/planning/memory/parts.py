@@ -31,7 +31,10 @@ class Memory:
 
     @property
     def total(self) -> int:
-        return sum(self.parts.values())
+        return (
+            self.weights + self.gradients + self.optimizer + self.activations + self.logits + self.buffers + self.framework
+            + self.slack
+        )  # fmt: skip
 
     @property
     def parts(self) -> dict[str, int]:

@@ -13,8 +13,12 @@ them is the same. `activations` holds only what the block takes beyond the logit
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from orchestrator.architecture.stack import Block
 from orchestrator.planning.calibration import Calibration
+from orchestrator.planning.features import distinct
 from orchestrator.planning.memory.activations import (
     MASK,
     cut_bytes,
@@ -30,7 +34,6 @@ from orchestrator.planning.memory.split import (
     edges_on_rank,
     in_flight,
     padded_rows,
-    weights_on_rank,
 )
 from orchestrator.planning.memory.states import bucket_bytes, gathered_bytes, states
 from orchestrator.planning.stages import Chunk
@@ -40,20 +43,47 @@ COMMUNICATOR_BYTES = 128 * 2**20
 """Channels and staging buffers of one NCCL group: some 4 MiB a channel and direction (NCCL_BUFFSIZE), 8 to 16 channels."""
 
 
-def memory_of_stage(work: Work, known: Calibration, stage: int, chunks: tuple[Chunk, ...], *, on_cpu: bool) -> Memory:
-    """Peak bytes on one rank of pipeline stage `stage`, which holds `chunks`."""
+@dataclass(frozen=True, kw_only=True)
+class OfBlock:
+    """What one block asks of a rank: parameters, bytes kept of one micro-batch, and bytes while it is differentiated."""
+
+    dense: int
+    experts: int
+    kept: float
+    working: float
+
+
+def of_blocks(work: Work) -> dict[int, OfBlock]:
+    """Each distinct block of the model by its `id`, asked once for all stages."""
+    return {id(block): _of_block(work, block) for block in distinct(work.architecture.blocks)}
+
+
+def _of_block(work: Work, block: Block) -> OfBlock:
+    kept, how = kept_bytes(work, block), work.layout.recompute
+    again = 0.0
+    if how != "none":
+        again = kept_bytes(work, block, recomputed=True) - (kept if how == "selective" else 0)
+    temporary = tokens(work) * temporary_bytes(block, work.width, work.layout) / work.layout.tensor
+    dense, experts = block_on_rank(block, work.layout)
+    return OfBlock(dense=dense, experts=experts, kept=kept, working=again + temporary)
+
+
+def memory_of_stage(
+    work: Work, known: Calibration, stage: int, chunks: tuple[Chunk, ...], blocks: Mapping[int, OfBlock], *, on_cpu: bool
+) -> Memory:
+    """Peak bytes on one rank of pipeline stage `stage`, which holds `chunks` of `blocks`."""
     layout, architecture = work.layout, work.architecture
-    blocks = counted(architecture, chunks)
-    dense, experts = weights_on_rank(architecture, layout, chunks)
-    held = states(work, dense, experts)
-    kept, block = _activations(work, blocks, chunks, in_flight(layout, stage, work.micro_batches))
-    logits = _logits(work) if chunks[-1].head else 0
-    largest = max((sum(block_on_rank(one, layout)) for one, _ in blocks), default=0)
+    counts = [(blocks[id(block)], count) for block, count in counted(architecture, chunks)]
     edges = edges_on_rank(architecture, layout, chunks)
-    buffers = (
-        gathered_bytes(work, largest, edges, dense + experts) + bucket_bytes(work, dense + experts) + _exchanged(work)
-    )
-    activations = kept + max(0, block - logits)
+    dense = edges + sum(block.dense * count for block, count in counts)
+    experts = sum(block.experts * count for block, count in counts)
+    held = states(work, dense, experts)
+    kept = _kept(work, counts, chunks, in_flight(layout, stage, work.micro_batches))
+    logits = _logits(work) if chunks[-1].head else 0
+    largest = max((block.dense + block.experts for block, _ in counts), default=0)
+    buffers = gathered_bytes(work, largest, edges, dense + experts) + bucket_bytes(work, dense + experts) + _exchanged(work)
+    working = int(max((block.working for block, _ in counts), default=0.0))
+    activations = kept + max(0, working - logits)
     served = held.weights + held.gradients + held.optimizer + activations + logits + buffers
     groups = 0 if on_cpu else _groups(work)
     return Memory(
@@ -90,25 +120,14 @@ def stream_bytes(work: Work) -> int:
     return tokens(work) * work.architecture.hidden * work.width // shared
 
 
-def _activations(work: Work, blocks: list[tuple[Block, int]], chunks: tuple[Chunk, ...], flying: int) -> tuple[int, int]:
-    """(kept for micro-batches in flight, one block while it is differentiated)."""
-    layout, stream = work.layout, stream_bytes(work)
-    per_chunk = sum(kept_bytes(work, block) * count for block, count in blocks) / layout.virtual
+def _kept(work: Work, blocks: Sequence[tuple[OfBlock, int]], chunks: tuple[Chunk, ...], flying: int) -> int:
+    """Bytes kept for the micro-batches in flight, and beside them the gradient that flows back."""
+    layout, held, stream = work.layout, work.held, stream_bytes(work)
+    per_chunk = sum(block.kept * count for block, count in blocks) / layout.virtual
     # The embedding's output is the first block's input, so only its dropout is more; a head has a norm's input and its own.
-    mask = MASK / work.width if chunks[0].embedding and work.held.dropout else 0
-    edges = mask + (work.held.keeps_outputs and layout.pipeline > 1)
-    ends = 2 if chunks[-1].head else 1
-    again = layout.recompute != "none"
-    whole = [(block, kept_bytes(work, block, recomputed=True)) for block, _ in blocks]
-    working = max(
-        (
-            (size - (kept_bytes(work, block) if layout.recompute == "selective" else 0) if again else 0)
-            + tokens(work) * temporary_bytes(block, work.width, layout) / layout.tensor
-            for block, size in whole
-        ),
-        default=0.0,
-    )
-    return int((per_chunk + edges * stream) * flying) + ends * stream, int(working)
+    mask = MASK / work.width if chunks[0].embedding and held.dropout else 0
+    edges = mask + (held.keeps_outputs and layout.pipeline > 1)
+    return int((per_chunk + edges * stream) * flying) + (2 if chunks[-1].head else 1) * stream
 
 
 def _logits(work: Work) -> int:
