@@ -36,15 +36,16 @@ UNEVEN = 1.2
 24 % faster than real routing."""
 
 
-def whole_bytes(block: Block, width: int, held: Held) -> int:
+def whole_bytes(block: Block, width: int, held: Held, again: frozenset[str] = frozenset()) -> int:
     """Per token, what every rank of a tensor group keeps: inputs of both norms and of both halves, and masks of dropout.
 
-    Parallel halves have one input for both norms.
+    Parallel halves have one input for both norms. again: modules that are computed again, so that norms' outputs are not kept.
     """
     norms = 2 if block.residual == "serial" else 1
+    halves = 0 if "norms" in again else 2
     copies = 2 * FP32 if held.eager_norms and isinstance(block.norm, RMSNorm) else 0
     masks = 2 * MASK if held.dropout else 0
-    return block.attention.hidden * ((norms + 2) * width + copies + masks)
+    return block.attention.hidden * ((norms + halves) * width + copies + masks)
 
 
 def score_bytes(block: Block, width: int, software: Software, held: Held, positions: int) -> int:
@@ -57,16 +58,18 @@ def score_bytes(block: Block, width: int, software: Software, held: Held, positi
     return attention.heads * positions * (2 * width + MASK if held.dropout else width)
 
 
-def cut_bytes(block: Block, width: int, held: Held, layout: Layout, *, fused: bool) -> float:
+def cut_bytes(
+    block: Block, width: int, held: Held, layout: Layout, *, fused: bool, again: frozenset[str] = frozenset()
+) -> float:  # fmt: skip
     """Per token and before the cut by tensor: queries, keys, values, attention's output, the feed-forward's inside.
 
-    fused: one product makes queries, keys and values.
+    fused: one product makes queries, keys and values. again: modules that are computed again.
     """
     attention = block.attention
     queries, keys = attention.heads * attention.head_dim, attention.kv_heads * attention.head_dim
     twice = held.fused_rotary == "always" or (held.fused_rotary == "named" and fused)
     rotated = queries + keys if twice and isinstance(attention.position, Rotary) else 0
-    return width * (2 * queries + 2 * keys + rotated + _inside(block.feed_forward, held, layout))
+    return width * (2 * queries + 2 * keys + rotated + _inside(block.feed_forward, held, layout, again))
 
 
 def operators_bytes(block: Block, width: int) -> tuple[float, float]:
@@ -97,12 +100,15 @@ def uneven(part: MixtureOfExperts, layout: Layout) -> float:
     return UNEVEN if layout.expert > 1 else 1.0
 
 
-def _inside(part: FeedForwardPart, held: Held, layout: Layout) -> float:
-    """Elements; a plain unit keeps the activation's input and output."""
+def _inside(part: FeedForwardPart, held: Held, layout: Layout, again: frozenset[str]) -> float:
+    """Elements; a plain unit keeps the activation's input and output, a gated one its two inputs at least."""
+    if "feed_forward" in again:
+        return 0.0
+    gated = 2 if "activation" in again else held.gated
     if isinstance(part, GatedFeedForward):
-        return held.gated * part.size
+        return gated * part.size
     if isinstance(part, MixtureOfExperts):
         # Each token is copied to its experts and back, and the router's scores are kept in fp32.
         copies = part.router.per_token * uneven(part, layout)
-        return copies * (held.gated * part.expert.size + 2 * part.expert.hidden) + 2 * part.router.experts
-    return 2 * part.size
+        return copies * (gated * part.expert.size + 2 * part.expert.hidden) + 2 * part.router.experts
+    return (1 if "activation" in again else 2) * part.size

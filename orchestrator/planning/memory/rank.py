@@ -105,8 +105,9 @@ def kept_bytes(work: Work, block: Block, *, recomputed: bool = False) -> float:
         return tokens(work) * (whole / shared + cut / layout.tensor)
     scores = 0 if how == "selective" else score_bytes(block, width, work.software, held, work.sequence_length)
     fused = len(work.architecture.huggingface.names.qkv) == 1
-    cut = cut_bytes(block, width, held, layout, fused=fused) + scores
-    return tokens(work) * (whole_bytes(block, width, held) / shared + cut / layout.tensor)
+    again = held.again if how == "selective" else frozenset()
+    cut = cut_bytes(block, width, held, layout, fused=fused, again=again) + scores
+    return tokens(work) * (whole_bytes(block, width, held, again) / shared + cut / layout.tensor)
 
 
 def tokens(work: Work) -> int:

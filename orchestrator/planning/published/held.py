@@ -26,7 +26,10 @@ _STACKS = (
     ),
     # torchtitan's `op`: every second matrix product is kept.
     (r"torchtitan", replace(_FSDP, selective="operators")),
-    (r"MosaicML|FSDP|Playbook|SmolLM", _FSDP),
+    # llm-foundry: Composer reduces gradients after every micro-batch, and flash-attn's fused loss leaves the logits in 16 bits
+    # and writes their gradient over them.
+    (r"MosaicML", replace(_FSDP, accumulates_whole=False, logit_bytes=4)),
+    (r"FSDP|Playbook|SmolLM", _FSDP),
 )
 
 

@@ -52,7 +52,11 @@ _STACKS = (
 )  # fmt: skip
 
 
-def software_of(paper: str) -> Software:
-    """The stack of a paper; one of today where it is unknown."""
+_MODULES = (("norm", "norms"), (r"\bact", "activation"), ("moe", "feed_forward"))
+
+
+def software_of(paper: str, recompute: str = "") -> Software:
+    """The stack of a paper, one of today where it is unknown; `recompute`: the row's words for what it computes again."""
     stack = next((stack for pattern, stack in _STACKS if re.search(pattern, paper)), _STACKS[-1][1])
-    return replace(stack, held=held_of(paper))
+    again = frozenset(ours for theirs, ours in _MODULES if re.search(theirs, recompute, re.IGNORECASE))
+    return replace(stack, held=replace(held_of(paper), again=again))
