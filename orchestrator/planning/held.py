@@ -27,6 +27,7 @@ class Held:
     dropout: masks of dropout are kept.
     selective: what is computed again under `selective`: attention's scores, or all but every second product's output.
     again: beside them, modules of a block by name: `norms`, `activation`, `feed_forward` (Megatron-core's `recompute_modules`).
+    inputs_in_host: the inputs of blocks that are computed again lie in host memory (checkpointing on the CPU).
     logit_bytes: at the peak of the loss, copies and gradients together; logits_whole: not cut by tensor parallelism.
     keeps_outputs: a pipeline stage's output stays until its backward pass.
     gated: tensors of the feed-forward's size that a gated unit keeps: gate, up, activation and product; fewer where a compiler
@@ -50,6 +51,7 @@ class Held:
     dropout: bool = False
     selective: Literal["scores", "operators"] = "scores"
     again: frozenset[str] = frozenset()
+    inputs_in_host: bool = False
     logit_bytes: int = 12
     logits_whole: bool = False
     keeps_outputs: bool = False

@@ -15,7 +15,8 @@ class Memory:
     weights: as the rank keeps them between steps; gradients: as they are accumulated; optimizer: masters and moments;
     activations: kept for the backward pass, and one block's while it is computed again; logits: of the loss;
     buffers: weights gathered, buckets, what arrives from other stages, and temporaries of one block;
-    framework: context, kernels, communicators; slack: what the allocator holds beyond all that;
+    framework: context, kernels, communicators; cached: what the optimizer's step alone takes, in the place of activations if need be;
+    slack: what the allocator holds beyond all that;
     host: in host memory, where offload moved it.
     """
 
@@ -26,6 +27,7 @@ class Memory:
     logits: int
     buffers: int
     framework: int
+    cached: int = 0
     slack: int = 0
     host: int = 0
 
@@ -33,7 +35,7 @@ class Memory:
     def total(self) -> int:
         return (
             self.weights + self.gradients + self.optimizer + self.activations + self.logits + self.buffers + self.framework
-            + self.slack
+            + self.cached + self.slack
         )  # fmt: skip
 
     @property

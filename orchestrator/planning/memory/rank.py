@@ -84,11 +84,14 @@ def memory_of_stage(
     buffers = gathered_bytes(work, largest, edges, dense + experts) + bucket_bytes(work, dense + experts) + _exchanged(work)
     working = int(max((block.working for block, _ in counts), default=0.0))
     activations = kept + max(0, working - logits)
-    served = held.weights + held.gradients + held.optimizer + activations + logits + buffers
+    # Gradients are cast when activations are gone, but in blocks of other sizes: what one moment leaves is kept for the next.
+    cached = min(held.cast, activations + logits)
+    gradients = held.gradients + held.cast - cached
+    served = cached + held.weights + gradients + held.optimizer + activations + logits + buffers
     groups = 0 if on_cpu else _groups(work)
     return Memory(
-        weights=held.weights, gradients=held.gradients, optimizer=held.optimizer, activations=activations, logits=logits,
-        buffers=buffers, framework=known.framework_bytes + groups * COMMUNICATOR_BYTES, slack=int(served * known.fragmentation),
+        weights=held.weights, gradients=gradients, optimizer=held.optimizer, activations=activations, logits=logits,
+        buffers=buffers, framework=known.framework_bytes + groups * COMMUNICATOR_BYTES, cached=cached, slack=int(served * known.fragmentation),
         host=held.host,
     )  # fmt: skip
 
@@ -99,7 +102,7 @@ def kept_bytes(work: Work, block: Block, *, recomputed: bool = False) -> float:
     shared = layout.tensor if layout.sequence_parallel else 1
     how = "none" if recomputed else layout.recompute
     if how == "full":
-        return stream_bytes(work)
+        return 0.0 if held.inputs_in_host else stream_bytes(work)
     if how == "selective" and held.selective == "operators":
         whole, cut = operators_bytes(block, width)
         return tokens(work) * (whole / shared + cut / layout.tensor)

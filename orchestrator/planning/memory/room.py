@@ -2,7 +2,8 @@
 
 A device named for 80 GB shows 81,920 MiB and lets a program have 79.2 GiB of it: driver and firmware keep a hundredth.
 Slack is not all needed either: an allocator that is refused gives its unused blocks back and asks again, so that runs
-were seen at the edge of a device that kept going. What lies between blocks in use stays lost.
+were seen at the edge of a device that kept going. What lies between blocks in use stays lost. What is cached of another moment
+of the step is all given back.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def capacity(hardware: Hardware) -> int:
 
 def needed(memory: Memory) -> int:
     """Bytes below which the rank runs out of memory."""
-    return memory.total - int(memory.slack * GIVEN_BACK)
+    return memory.total - memory.cached - int(memory.slack * GIVEN_BACK)
 
 
 def fits(memory: Memory | Sequence[Memory], hardware: Hardware) -> bool:

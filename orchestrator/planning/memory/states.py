@@ -24,11 +24,12 @@ _MOMENTS = {"adamw": 8, "adamw_8bit": 2}
 
 @dataclass(frozen=True, kw_only=True)
 class States:
-    """Bytes on one rank; `host`: in host memory."""
+    """Bytes on one rank; `cast`: of gradients in fp32 during the optimizer's step alone; `host`: in host memory."""
 
     weights: int
     gradients: int
     optimizer: int
+    cast: int = 0
     host: int = 0
 
 
@@ -43,14 +44,13 @@ def states(work: Work, dense: int, experts: int) -> States:
         return sum(int(count * width) // (shared if layout.zero >= least_stage else 1) for count, shared in both)
 
     weights, gradients, optimizer = held(weight_bytes(work), 3), held(gradient_bytes(work), 2), held(optimizer_bytes(work), 1)
-    if stack.casts_gradients and gradient_bytes(work) < 4:
-        gradients += held(4, 1)
+    cast = held(4, 1) if stack.casts_gradients and gradient_bytes(work) < 4 else 0
     if layout.zero >= 3 and stack.accumulates_whole and work.micro_batches > 1:
         gradients = sum(4 * count for count, _ in both)
     host = (optimizer if layout.offload != "none" else 0) + (weights if layout.offload == "parameters" else 0)
     return States(
         weights=0 if layout.offload == "parameters" else weights, gradients=gradients,
-        optimizer=0 if layout.offload != "none" else optimizer, host=host,
+        optimizer=0 if layout.offload != "none" else optimizer, cast=cast, host=host,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.planning.calibration import CUDA, Calibration
 from orchestrator.planning.memory import Memory, largest, memory_of
+from orchestrator.planning.memory.room import capacity
 from orchestrator.planning.published.fit import AT_MOST, choose
 from orchestrator.planning.published.rows import Run
 
@@ -39,9 +40,12 @@ class Fitted:
 
 
 def fit_memory(runs: Sequence[Run], *, at_most: int = AT_MOST) -> Fitted:
-    """Fits to a few runs of one cluster; the defaults where none of those had its memory measured."""
+    """Fits to a few runs of one cluster; the defaults where none of those had its memory measured.
+
+    A peak of all that the device has is no measurement: an allocator takes what there is before it gives blocks back.
+    """
     base = runs[0].hardware.calibration if runs else CUDA
-    chosen = [run for run in choose(runs, at_most=at_most) if run.peak_bytes]
+    chosen = [run for run in choose(runs, at_most=at_most) if run.peak_bytes and run.peak_bytes < capacity(run.hardware)]
     calibration = base
     for _ in range(ROUNDS if chosen else 0):
         calibration = _solved(chosen, base, calibration)

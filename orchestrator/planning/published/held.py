@@ -13,6 +13,8 @@ _MEGATRON_DEEPSPEED = replace(_MEGATRON, gradient_bytes_bf16=6, casts_gradients=
 """Gradients lie in 16 bits, and for the step in fp32 too; in bf16 they are accumulated in fp32 beside. The pipeline has two
 buffers at least, so that on the last stage the fp32 logits of the micro-batch before are still held (`_exec_backward_pass`
 of DeepSpeed's pipe/engine.py returns early there)."""
+_ZERO_3 = replace(_MEGATRON_DEEPSPEED, live_parameters=10**9, logit_bytes=10)
+"""Without a pipeline one micro-batch's logits; `stage3_max_live_parameters` at DeepSpeed's default."""
 _FSDP = Held(weight_bytes=4, optimizer_bytes=8, accumulates_whole=True, gated=3)
 """FSDP: the sharded weights are the fp32 masters. Compiled, so that a gated unit's activation is computed again."""
 
@@ -33,6 +35,8 @@ _STACKS = (
 )
 
 
-def held_of(paper: str) -> Held:
-    """What the stack of a paper holds; what Megatron-core does where nothing is known."""
-    return next((held for pattern, held in _STACKS if re.search(pattern, paper)), Held(gated=3))
+def held_of(paper: str, notes: str = "") -> Held:
+    """What the stack of a paper holds, and what a row's notes add to it; what Megatron-core does where nothing is known."""
+    held = next((held for pattern, held in _STACKS if re.search(pattern, paper)), Held(gated=3))
+    held = _ZERO_3 if "ZeRO-3" in notes and held is _MEGATRON_DEEPSPEED else held
+    return replace(held, inputs_in_host="activation cpu checkpointing" in notes)

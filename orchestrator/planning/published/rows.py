@@ -85,7 +85,7 @@ def _run(row: Mapping[str, str]) -> Run:
     dealt = _evenly(len(architecture.blocks), layout) if layout.pipeline > 1 else None
     work = Work(
         architecture=architecture, layout=layout, sequence_length=length, sequences=sequences,
-        precision=_precision(row["precision"]), optimizer="adamw_8bit" if "BNB" in notes else "adamw", software=software_of(row["paper"], recompute=row["recompute"]), dealt=dealt,
+        precision=_precision(row["precision"]), optimizer="adamw_8bit" if "BNB" in notes else "adamw", software=software_of(row["paper"], recompute=row["recompute"], notes=notes), dealt=dealt,
     )  # fmt: skip
     hardware = hardware_of_row(row["gpu_type"], row["interconnect"], devices)
     if work.precision == "fp4" and "fp4" not in hardware.device.peak:
@@ -136,7 +136,7 @@ def _layout(row: Mapping[str, str]) -> Layout:
     return Layout(
         engine="megatron" if zero < 3 else "deepspeed", data=devices // model, tensor=degree["tp"], pipeline=degree["pp"],
         micro_batch=_micro_batch(row, devices // model, degree["pp"]), zero=zero, offload="none",
-        recompute="full" if recompute == "full" else "selective" if re.search("selective(?!/none)|norm|act", recompute) else "none",
+        recompute="full" if recompute == "full" else "selective" if re.search("(?i)selective(?!/none)|norm|act", recompute) else "none",
         context=degree["cp"], virtual=_virtual(row), expert=degree["ep"], expert_tensor=1 if degree["ep"] > 1 else degree["tp"],
         sequence_parallel=sequence_parallel,
     )  # fmt: skip

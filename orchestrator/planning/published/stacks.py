@@ -55,8 +55,8 @@ _STACKS = (
 _MODULES = (("norm", "norms"), (r"\bact", "activation"), ("moe", "feed_forward"))
 
 
-def software_of(paper: str, recompute: str = "") -> Software:
-    """The stack of a paper, one of today where it is unknown; `recompute`: the row's words for what it computes again."""
+def software_of(paper: str, recompute: str = "", notes: str = "") -> Software:
+    """The stack of a paper, one of today where it is unknown; recompute, notes: the row's words for what it computes again."""
     stack = next((stack for pattern, stack in _STACKS if re.search(pattern, paper)), _STACKS[-1][1])
     again = frozenset(ours for theirs, ours in _MODULES if re.search(theirs, recompute, re.IGNORECASE))
-    return replace(stack, held=replace(held_of(paper), again=again))
+    return replace(stack, held=replace(held_of(paper, notes), again=again))

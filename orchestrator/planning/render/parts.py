@@ -16,6 +16,7 @@ OF_MEMORY = {
     "logits": "scores over the vocabulary and their gradient",
     "buffers": "communication buffers",
     "framework": "interpreter, device context, libraries",
+    "cached": "what the optimizer's step takes, in the place of activations if need be",
     "slack": "what the allocator holds beyond what is allocated",
 }
 OF_TIME = {
