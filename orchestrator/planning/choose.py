@@ -18,7 +18,7 @@ from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.features import distinct
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.memory import Memory, memory_of
+from orchestrator.planning.memory import Memory, capacity, fits, memory_of, needed
 from orchestrator.planning.rules import RULES, Case, batch_sizes_gcd, case_of, check, check_page, divisors
 from orchestrator.planning.search import (
     MOST_TOKENS_PER_MICRO_BATCH,
@@ -124,7 +124,7 @@ def _nothing_found(case: Case, space: Space, found: Found, hardware: Hardware, *
     _, layout, need = found.least
     message = (
         f"does not fit: none of {space.count():,} legal layouts on {case.devices} x {hardware.device.name} with"
-        f" {format_bytes(hardware.device.memory)} each; the leanest ({layout.engine}, {layout.product}) takes {_parts(need)}"
+        f" {format_bytes(capacity(hardware))} each; the leanest ({layout.engine}, {layout.product}) takes {_parts(need)}"
         f" at ZeRO {layout.zero}, micro-batch {layout.micro_batch}"
     )
     fix = "take a smaller model, or more or larger devices"
@@ -151,7 +151,8 @@ def _settled(spec: RunSpec[Any], architecture: Architecture, hardware: Hardware,
         reasons += _idle(spec, layout, devices)
     check(case_of(spec, architecture, layout, device, devices, per_node))
     stages = _zero_stages(spec, layout)
-    fitting = [stage for stage in stages if _fits(replace(layout, zero=stage), spec, architecture, hardware)]
+    roomy = [stage for stage in stages if _has_room(replace(layout, zero=stage), spec, architecture, hardware)]
+    fitting = roomy or [stage for stage in stages if _fits(replace(layout, zero=stage), spec, architecture, hardware)]
     if not fitting:
         raise PlanError([_does_not_fit(layout, spec, architecture, hardware)])
     layout = replace(layout, zero=fitting[0])
@@ -227,7 +228,8 @@ def _micro_batch(layout: Layout, spec: RunSpec[Any], architecture: Architecture,
     most = max(1, MOST_TOKENS_PER_MICRO_BATCH // spec.data.sequence_length)
     share = batch_sizes_gcd(spec) // layout.data // _sequences_per_round(layout)
     sizes = [replace(layout, micro_batch=size) for size in divisors(share, at_most=most)]
-    fitting = [candidate for candidate in sizes if _fits(candidate, spec, architecture, hardware)]
+    roomy = [candidate for candidate in sizes if _has_room(candidate, spec, architecture, hardware)]
+    fitting = roomy or [candidate for candidate in sizes if _fits(candidate, spec, architecture, hardware)]
     if layout.pipeline == 1:
         return fitting[-1], f"micro-batch {fitting[-1].micro_batch}: the largest that fits and divides the batch"
     busy = [size for size in fitting if bubble_fraction(size, _micro_batches(spec, size)) <= TOLERATED_BUBBLE]
@@ -262,13 +264,18 @@ def _remarks(layout: Layout, spec: RunSpec[Any], per_node: int) -> list[str]:
 
 
 def _fits(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> bool:
-    return most_memory(layout, spec, architecture, hardware).total <= hardware.device.memory
+    return fits(memory_of(work_of(spec, architecture, layout), hardware), hardware)
+
+
+def _has_room(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> bool:
+    """Whether it fits and the allocator need give nothing back: what is asked of a value that a page left open."""
+    return most_memory(layout, spec, architecture, hardware).total <= capacity(hardware)
 
 
 def _parts(need: Memory) -> str:
     """`52 GiB per rank (weights 7.4 GiB, ...)`."""
     names = ("weights", "gradients", "optimizer", "activations", "logits")
-    return f"{format_bytes(need.total)} per rank ({', '.join(f'{name} {format_bytes(getattr(need, name))}' for name in names)})"
+    return f"{format_bytes(needed(need))} per rank ({', '.join(f'{name} {format_bytes(getattr(need, name))}' for name in names)})"
 
 
 def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> Problem:
@@ -280,7 +287,7 @@ def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture
     need = most_memory(best, spec, architecture, hardware)
     message = (
         f"does not fit: {_parts(need)} at ZeRO {best.zero}, micro-batch {best.micro_batch},"
-        f" on {layout.world_size} x {device.name} with {format_bytes(device.memory)} each"
+        f" on {layout.world_size} x {device.name} with {format_bytes(capacity(hardware))} each"
     )
     widest = replace(best, zero=max(stages), micro_batch=1, recompute="full")
     changes = [

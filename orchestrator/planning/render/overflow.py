@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.errors import PlanError
 from orchestrator.planning.hardware import Hardware, hardware_of
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.memory import Memory, memory_of
+from orchestrator.planning.memory import Memory, capacity, memory_of, needed
 from orchestrator.planning.render.candidates import cut_of
 from orchestrator.planning.render.lines import LABEL, Ink, hanging, labelled, within
 from orchestrator.planning.render.stages import fullest, stage_table
@@ -36,7 +36,7 @@ class Overflow:
     @property
     def beyond(self) -> int:
         """Bytes that the stage needs more than the device has."""
-        return self.stage_memory[self.stage].total - self.hardware.device.memory
+        return needed(self.stage_memory[self.stage]) - capacity(self.hardware)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -45,7 +45,8 @@ class Overflow:
             "stage": self.stage,
             "beyond": self.beyond,
             "memory": self.hardware.device.memory,
-            "stages": [asdict(memory) | {"total": memory.total} for memory in self.stage_memory],
+            "usable": capacity(self.hardware),
+            "stages": [asdict(memory) | {"total": memory.total, "needed": needed(memory)} for memory in self.stage_memory],
         }
 
 
@@ -69,8 +70,8 @@ def overflow_of(error: PlanError, spec: RunSpec[Any], cluster: ClusterSpec) -> O
 def render_overflow(found: Overflow, title: str, *, width: int = 100, colour: bool = False) -> str:
     """The verdict and the bars."""
     ink, width = Ink(colour), within(width)
-    limit, layout = found.hardware.device.memory, found.layout
-    need = found.stage_memory[found.stage].total
+    limit, layout = capacity(found.hardware), found.layout
+    need = needed(found.stage_memory[found.stage])
     where = f"stage {found.stage} of {layout.pipeline}" if layout.pipeline > 1 else "every rank"
     verdict = (
         f"{where} needs {format_bytes(need)} of {format_bytes(limit)},"
@@ -78,7 +79,7 @@ def render_overflow(found: Overflow, title: str, *, width: int = 100, colour: bo
     )
     lines = labelled("fits", f"no; {verdict}", width)
     lines[0] = lines[0].replace("no;", f"{ink('bad', 'no')};", 1)
-    over = sum(memory.total > limit for memory in found.stage_memory)
+    over = sum(needed(memory) > limit for memory in found.stage_memory)
     note = [f"  {'':<{LABEL}}{over} of {layout.pipeline} stages overflow; what is behind the | is beyond the device"] if over > 1 and layout.pipeline > 1 else []
     table = stage_table(found.stage_memory, found.stages, layout, found.hardware.per_node, limit, width, ink)
     return "\n".join([*hanging("", title, width), *lines, *note, "", *table])

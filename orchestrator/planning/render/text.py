@@ -44,6 +44,7 @@ def _verdict(report: Report, width: int, ink: Ink) -> list[str]:
     worst, limit, need = fullest(plan.stage_memory), plan.device_spec.memory, plan.memory.total
     where = f"stage {worst} of {plan.pipeline} is the fullest: " if plan.pipeline > 1 else "each rank takes "
     fits = f"{where}{format_bytes(need)} of {format_bytes(limit)} ({need / limit:.0%})"
+    fits += "; the allocator must give cached blocks back" if need > limit else ""
     hours = f"{report.device_hours:,.0f}" if report.device_hours >= 10 else f"{report.device_hours:.2g}"
     days = f"{format_duration(time.total_s)} undisturbed, {hours} device-hours"
     expected = "; never with interruptions" if report.expected_s is None else f"; {format_duration(report.expected_s)} with interruptions"

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.cli import main
 from orchestrator.errors import PlanError
 from orchestrator.planning import make_plan
+from orchestrator.planning.memory import capacity, needed
 from orchestrator.planning.render import Overflow, overflow_of, render_overflow
 from orchestrator.planning.render.lines import visible
 from orchestrator.spec import load_cluster, load_run
@@ -32,7 +33,7 @@ def test_the_stage_that_overflows_is_shown_with_by_how_much() -> None:
     found = refused("bloom/176b", "bloom-48xa100-80", "parallelism.recompute=none")
     assert found is not None
     told = render_overflow(found, "", width=80)
-    assert found.beyond == found.stage_memory[found.stage].total - found.hardware.device.memory > 0
+    assert found.beyond == needed(found.stage_memory[found.stage]) - capacity(found.hardware) > 0
     assert f"no; stage {found.stage} of 12 needs" in told
     assert f"{format_bytes(found.beyond)} too" in " ".join(told.split())
     assert max(visible(line) for line in told.splitlines()) <= 80
@@ -69,7 +70,7 @@ class TestTheCommand:
         assert main(["plan", *TOO_LARGE, "--format", "json"]) == 3
         told = json.loads(capsys.readouterr().out)
         assert told["fits"] is False
-        assert told["beyond"] == told["stages"][told["stage"]]["total"] - told["memory"] > 0
+        assert told["beyond"] == told["stages"][told["stage"]]["needed"] - told["usable"] > 0
         assert told["problems"][0]["path"] == "parallelism"
 
     def test_a_broken_rule_as_json_too(self, capsys: pytest.CaptureFixture[str]) -> None:
