@@ -64,10 +64,8 @@ class Findings:
     """Bytes per second of a block's memory-bound operations, counted as the planner counts them."""
     launch_s: float = 0.0
     exchanges: tuple[Exchanged, ...] = ()
-    exchanging: int = 0
-    """Bytes that a worker holds more once it has exchanged: threads of its communicators, their buffers."""
     resident: int = 0
-    """Bytes of a worker before a model, with what exchanging takes."""
+    """Bytes of a worker before a model."""
     slack: float = 0.0
     costs: Mapping[str, Cost] = field(default_factory=dict)
 

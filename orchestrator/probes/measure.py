@@ -12,7 +12,7 @@ from orchestrator.probes.arrivals import arrivals
 from orchestrator.probes.attention import attention_flops
 from orchestrator.probes.exchanges import exchanges
 from orchestrator.probes.findings import Findings, Product
-from orchestrator.probes.footprint import resident, slack
+from orchestrator.probes.footprint import slack
 from orchestrator.probes.launches import launch_s
 from orchestrator.probes.products import products
 from orchestrator.probes.ranks import Ranks
@@ -35,15 +35,12 @@ def measure(ranks: Ranks, *, cores: int | None = None, turns: int = TURNS) -> Fi
             told.append(_one_turn(ranks.device))
         ranks.barrier()
     alone = [turn for each in ranks.gathered(told) for turn in each]
-    before = resident(ranks.device)
     moved = _medians([found for _ in range(turns) for found in (*exchanges(ranks, cores=cores), *arrivals(ranks, cores))])
-    grown = max(0, resident(ranks.device) - before)
     every = [found for each in ranks.gathered(moved) for found in each]
     rates = {name: statistics.median(turn[name] for turn in alone) for name in ("attention_flops", "copied", "streamed", "launch_s", "slack")}
     return Findings(
         device=ranks.device.type, name=_name(ranks.device), software=f"torch {torch.__version__}",
-        products=_products([turn["products"] for turn in alone]), exchanges=tuple(_medians(every)),
-        exchanging=int(statistics.median(ranks.gathered(grown))), **rates,
+        products=_products([turn["products"] for turn in alone]), exchanges=tuple(_medians(every)), **rates,
     )  # fmt: skip
 
 

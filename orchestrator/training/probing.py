@@ -75,7 +75,7 @@ def probed(ranks: Ranks, cores: int | None) -> Findings:
     around = statistics.median(ranks.gathered(bare)) - statistics.median(each["bare"] for each in answers)
     held = statistics.mean(statistics.median(each["resident"][engine] for each in answers) for engine in ENGINES)
     slacks = statistics.median(each["slack"] for each in answers)
-    return replace(found, resident=int(held + max(0.0, around)) + found.exchanging, slack=slacks, costs=_costs(answers))
+    return replace(found, resident=int(held + max(0.0, around)), slack=slacks, costs=_costs(answers))
 
 
 def _costs(answers: list[dict[str, Any]]) -> dict[str, Cost]:
