@@ -65,7 +65,7 @@ def plan(options: argparse.Namespace) -> int:
     """Prints what would happen; takes no node."""
     from orchestrator.errors import PlanError
     from orchestrator.launch.cluster import address_for
-    from orchestrator.launch.foreground import ground_for, plan_for
+    from orchestrator.launch.planned import ground_for, plan_for
     from orchestrator.planning.data import mixture_of
     from orchestrator.planning.render import overflow_of, refusal, render_overflow
     from orchestrator.planning.render.formats import written
@@ -94,7 +94,7 @@ def plan(options: argparse.Namespace) -> int:
 def simulate(options: argparse.Namespace) -> None:
     """Prints what failures and checkpoints would make of the whole run; takes no node."""
     from orchestrator.launch.cluster import address_for
-    from orchestrator.launch.foreground import ground_for, plan_for
+    from orchestrator.launch.planned import ground_for, plan_for
     from orchestrator.planning.reliability.scaling import simulate_plan
     from orchestrator.planning.reliability.screen import render
     from orchestrator.spec import load_cluster, load_run

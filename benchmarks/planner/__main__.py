@@ -6,7 +6,9 @@ import argparse
 import datetime
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.planner.bands import bands_from
@@ -56,6 +58,12 @@ def _read(files: Sequence[Path]) -> tuple[list[Run], list[Unusable]]:
     for file in files:
         usable, left_out = read_runs(file)
         runs, unusable = runs + usable, unusable + left_out
+    times: Counter[str] = Counter()
+    for place, run in enumerate(runs):
+        times[run.id] += 1
+        # Rows of two files may bear one name; what was fitted is known by it.
+        if times[run.id] > 1:
+            runs[place] = replace(run, id=f"{run.id}#{times[run.id]}")
     return runs, unusable
 
 

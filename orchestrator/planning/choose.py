@@ -88,9 +88,11 @@ def _searched(
     room = HEAD_ROOM
     if not found.best:
         found, room = search(space, judge, share=1.0), 0.0
-    if not found.best and hardware.host_memory and spec.parallelism.offload == "auto":
-        space = Space(case, exactly=exactly, offloads=("optimizer", "parameters"))
-        found = search(space, judge, share=1.0)
+    if hardware.host_memory and spec.parallelism.offload == "auto":
+        for offload in ("optimizer", "parameters"):
+            if not found.best:
+                space = Space(case, exactly=exactly, offloads=(offload,))
+                found = search(space, judge, share=1.0)
     if not found.best:
         raise _nothing_found(case, space, found, hardware, exactly=exactly)
     candidates = explained([(layout, step, memory) for _, layout, step, memory in found.best], hardware.device.memory)

@@ -18,7 +18,7 @@ class Held:
     weight_bytes, optimizer_bytes: between steps, where not those of 16 bits with fp32 masters and moments.
     gradient_bytes: kept, where not those that are reduced (`Software.gradient_bytes`); gradient_bytes_bf16: in bf16, where
         that differs (DeepSpeed's BF16_Optimizer: 4 beside 2).
-    gradients_beside: at ZeRO 1 the fp32 gradients lie beside those of the weights' width.
+    gradients_beside: at ZeRO 1 the fp32 gradients that are accumulated lie beside those of the weights' width.
     casts_gradients: 16 bit gradients are copied to fp32 for the optimizer's step, those of its partition.
     flat_partitions: ZeRO's partition is a copy of its own, of fp32 weights too.
     accumulates_whole: at ZeRO 3 gradients stay whole, in fp32, until the last micro-batch (FSDP without synchronisation).
@@ -73,4 +73,4 @@ ENGINES: MappingProxyType[str, Held] = MappingProxyType(
         "megatron": Held(logit_bytes=8, gated=5, fused_rotary="always"),
     }
 )
-"""What the engines of this project hold, as autograd shows it (tests/engines/test_kept.py)."""
+"""What the engines of this project hold, as autograd shows it (tests/engines/test_kept.py, test_held.py)."""

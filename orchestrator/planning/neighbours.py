@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.architecture.stack import Architecture
-from orchestrator.errors import PlanError, Problem
+from orchestrator.errors import PlanError
 from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.choose import choose_layout, most_memory, resolve
 from orchestrator.planning.hardware import Hardware
@@ -50,7 +50,7 @@ def with_nearest(
     if changes is None and last.message.startswith("does not fit"):
         ways = what_holds_it(spec, architecture, hardware, devices)
         fix = f"it fits {', or '.join(ways)}" if ways else last.fix
-        return PlanError([*others, Problem(path=last.path, message=last.message, fix=fix)])
+        return PlanError([*others, replace(last, fix=fix)])
     if changes is None:
         return error
     fix = f"{last.fix}; nearest legal layout: {as_page(changes)}, or SET=\"{as_overrides(changes)}\""

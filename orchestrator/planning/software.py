@@ -19,6 +19,7 @@ class Software:
 
     attention: `fused`, no matrix of scores is kept or written (FlashAttention); `scores`, it is (Megatron-LM before it).
     causal_skips: whether fused attention skips the masked half.
+    attention_speed: of its fused kernel, to FlashAttention-2's on the same device.
     gradient_bytes: bytes per parameter of the gradient buffer that is reduced; None: that of the weights.
     overlaps_gradients, overlaps_gathers, overlaps_tensor, overlaps_experts: which communication may run behind computing.
     compiled: elementwise operations are fused by a compiler.
@@ -33,6 +34,7 @@ class Software:
 
     attention: Literal["fused", "scores"] = "fused"
     causal_skips: bool = True
+    attention_speed: float = 1.0
     gradient_bytes: int | None = None
     overlaps_gradients: bool = False
     overlaps_gathers: bool = False

@@ -169,6 +169,16 @@ class TestCommand:
         }  # fmt: skip
         assert all(len(fitted["rows"]) <= MOST_ROWS for fitted in data["fitted"].values())
 
+    def test_rows_of_two_files_that_bear_one_name(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Both are judged; a fit to the first five is not taken for one to ten."""
+        lines = SHIPPED[1].read_text("utf-8").splitlines()
+        for name, first in (("a.csv", 1), ("b.csv", 200)):
+            (tmp_path / name).write_text("\n".join([lines[0], *lines[first : first + 20]]), "utf-8")
+        assert main(["--rows", str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), "--json"]) == 0
+        ids = [row["id"] for row in json.loads(capsys.readouterr().out)["rows"]]
+        assert len(ids) == len(set(ids)) >= 35
+        assert "vtrain_single_12#2" in ids
+
     def test_missing_a_target_fails_only_when_strict(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file = self.rows(tmp_path / "mine.csv", "vtrain_multi")
         monkeypatch.setattr("benchmarks.planner.estimates._estimate", lambda run, calibration: Estimate(step_s=1e9))

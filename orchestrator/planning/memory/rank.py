@@ -16,6 +16,7 @@ from __future__ import annotations
 from orchestrator.architecture.stack import Block
 from orchestrator.planning.calibration import Calibration
 from orchestrator.planning.memory.activations import (
+    MASK,
     cut_bytes,
     operators_bytes,
     score_bytes,
@@ -93,7 +94,10 @@ def _activations(work: Work, blocks: list[tuple[Block, int]], chunks: tuple[Chun
     """(kept for micro-batches in flight, one block while it is differentiated)."""
     layout, stream = work.layout, stream_bytes(work)
     per_chunk = sum(kept_bytes(work, block) * count for block, count in blocks) / layout.virtual
-    edges = chunks[0].embedding + (work.held.keeps_outputs and layout.pipeline > 1)
+    # The embedding's output is the first block's input, so only its dropout is more; a head has a norm's input and its own.
+    mask = MASK / work.width if chunks[0].embedding and work.held.dropout else 0
+    edges = mask + (work.held.keeps_outputs and layout.pipeline > 1)
+    ends = 2 if chunks[-1].head else 1
     again = layout.recompute != "none"
     whole = [(block, kept_bytes(work, block, recomputed=True)) for block, _ in blocks]
     working = max(
@@ -104,7 +108,7 @@ def _activations(work: Work, blocks: list[tuple[Block, int]], chunks: tuple[Chun
         ),
         default=0.0,
     )
-    return int((per_chunk + edges * stream) * flying) + stream, int(working)
+    return int((per_chunk + edges * stream) * flying) + ends * stream, int(working)
 
 
 def _logits(work: Work) -> int:

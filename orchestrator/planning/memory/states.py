@@ -5,9 +5,11 @@ With AdamW in 16 bits the ZeRO paper (Rajbhandari et al. 2020, section 3) counts
 differ from both, and the traits of `held.py` say by how much; this project's own engines:
 
     megatron    gradients in one fp32 buffer, 2 + 4 + 12; ZeRO 1 is its distributed optimizer, 6 + 12 / n
-    deepspeed   gradients accumulated and reduced in fp32; in bf16, stage 1 holds them whole in both precisions,
-                2 + 6 + 12 / n; in fp32 ZeRO's flat partition is a copy of its own, 4 + 4 + 12 / n
+    deepspeed   gradients accumulated and reduced in fp32; stage 1 holds them whole and once more as they are made,
+                2 + 6 + 12 / n in bf16; in fp32 ZeRO's flat partition is a copy of its own, 4 + 8 + 12 / n
     reference   gradients in fp32, no partition
+
+These are what live tensors add up to on one and two ranks (tests/engines/test_held.py).
 """
 
 from __future__ import annotations
@@ -63,8 +65,7 @@ def gradient_bytes(work: Work) -> int:
     if work.precision == "bf16" and stack.gradient_bytes_bf16 is not None:
         return stack.gradient_bytes_bf16
     kept = stack.gradient_bytes or work.software.gradient_bytes or work.width
-    beside = stack.gradients_beside and work.layout.zero == 1 and work.width < kept
-    return kept + (work.width if beside else 0)
+    return kept + (work.width if stack.gradients_beside and work.layout.zero == 1 else 0)
 
 
 def optimizer_bytes(work: Work) -> int:

@@ -85,7 +85,7 @@ def fitted(runs: Sequence[Run]) -> Calibration:
         ]  # fmt: skip
         return errors + [shift / PRIORS[name] for name, shift in zip(names, shifts, strict=True)]
 
-    made = least_squares(residuals, [0.0] * len(names), bounds=([-3.0] * len(names), highest), diff_step=1e-3)
+    made = least_squares(residuals, [0.0] * len(names), bounds=([-3.0] * len(names), highest), diff_step=1e-3, max_nfev=50)
     return _shifted(base, names, made.x)
 
 

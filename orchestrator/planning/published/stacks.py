@@ -35,6 +35,14 @@ _STACKS = (
         ),
     ),
     (
+        # cuDNN 9 and FlashAttention 3 on Hopper: 1.5 to 2 times FlashAttention-2 (arXiv:2407.08608, section 4.1).
+        r"Bridge",
+        Software(
+            attention_speed=1.5, gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, compiled=True,
+            one_copy=True, adds_in_products=True,
+        ),
+    ),
+    (
         r"Bridge|NeMo|Megatron-Core|ModelZoo|Llama 3 Herd|DeepSeek",
         Software(
             gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, compiled=True, one_copy=True,

@@ -21,7 +21,7 @@ from orchestrator.planning.search.judge import Judge
 from orchestrator.planning.search.space import Modes, Shape, Space
 from orchestrator.planning.timing import StepTime
 
-MOST_ESTIMATED = 4_000
+MOST_ESTIMATED = 3_000
 """Layouts whose time is estimated: a search answers in seconds, and says so where it could not rule out the rest."""
 _SLACK = 1.15
 """A place is given up without looking at all of its layouts when its leanest needs so much more than there is."""

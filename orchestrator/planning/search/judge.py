@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.architecture.stack import Architecture
+from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.features import distinct
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.layout import Layout
@@ -71,18 +72,20 @@ class Judge:
         return replace(work_of(self.spec, self.architecture, layout), dealt=self._dealt[pieces])
 
     def _computing(self, shape: Shape, micro_batch: int, recompute: str) -> Computing:
+        """Of a single micro-batch and the most that ZeRO partitions: adding up gradients costs nothing then."""
         data = 1
         while data * shape.context * shape.tensor % shape.folded:
             data += 1
-        layout = Space.layout(shape, 1, data, 1, micro_batch, Modes(zero=0, offload="none", recompute=recompute))
+        modes = Modes(zero=max(CAPABILITIES[shape.engine].zero_stages), offload="none", recompute=recompute)
+        layout = Space.layout(shape, 1, data, 1, micro_batch, modes)
         blocks = self.architecture.blocks
         sizes = (1, 2) if len(distinct(blocks)) == 1 < len(blocks) else (len(blocks),)
-        work = work_of(self.spec, self.architecture, layout)
+        work = replace(work_of(self.spec, self.architecture, layout), sequences=data * micro_batch)
         steps = [
             step_time(replace(work, architecture=replace(self.architecture, blocks=blocks[:size])), self.hardware)
             for size in sizes
         ]
-        times = [sum(getattr(step, part) for part in COMPUTING) / work.micro_batches for step in steps]
+        times = [sum(getattr(step, part) for part in COMPUTING) for step in steps]
         layer = times[1] - times[0] if len(times) == 2 else 0.0
         whole = times[0] + layer * (len(blocks) - 1)
         return Computing(whole=whole, layer=layer, layers=len(blocks), fixed=steps[0].other)

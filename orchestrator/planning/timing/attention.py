@@ -42,7 +42,7 @@ def scores(part: Attention, *, sequences: int, length: int, queries: int, heads:
         padded = next((width for width in (64, 96, 128, 192, 256) if width >= part.head_dim), part.head_dim) / part.head_dim
         flops = sequences * queries * part.score_flops(length) * heads / part.heads * padded
         flops *= 0.5 if part.causal and software.causal_skips else 1.0
-        forward = flops / unit.peak
+        forward = flops / unit.peak / software.attention_speed
         return Scores(fused=forward), Scores(fused=forward * BACKWARD_ATTENTION / BACKWARD_ATTENTION_SPEED, kernels=2)
     batch, width = sequences * heads, part.head_dim
     inner = product(queries, length, width, unit, batch=batch, aligned=width)

@@ -21,6 +21,8 @@ HOST_FORWARD = 26
 HOST_COMPILED = 9
 HOST_BACKWARD = 1.3
 """Backward operations to forward ones, weighted by the host's time: autograd's engine has no interpreter."""
+CAST_BYTES = 4
+"""Two read, one written, and one written turned: fp8 products take both operands with rows along the sum (Hopper)."""
 HOST_EXPERTS = 35
 """A router's scores, choice, counts, sorting and exchange."""
 
@@ -97,40 +99,39 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
     )  # fmt: skip
     feed, routed = block.feed_forward, _rows_per_token(block.feed_forward)
     mixture = isinstance(feed, MixtureOfExperts)
-    plain, dealt = _attention_matrices(block, part), _feed_forward_matrices(feed, part)
+    plain, dealt = [*_attention_matrices(block, part), *_shared_matrices(feed, part)], _feed_forward_matrices(feed, part)
     if not mixture:
         plain, dealt = [*plain, *dealt], []
-    always = feed.shared if isinstance(feed, MixtureOfExperts) else None
-    if always:
-        cut = -(-always // tensor)
-        plain = [*plain, (1, part.tokens, 2 * cut, attention.hidden), (1, part.tokens, attention.hidden, cut)]
-    tokens, width = part.tokens, part.width
-    per_byte = 1 / part.unit.bandwidth
-    stream, inner = stream_elements(block, software), inner_elements(block, software)
-    rows = row_elements(feed, software)
-    folded = tokens * routed / part.folded
-    moved, experts_moved = (
-        [tokens * width * (of_stream / part.shared + of_inner / tensor) * per_byte for of_stream, of_inner in zip(stream, inner, strict=True)],
-        [folded * width * each / part.expert_tensor * per_byte for each in rows],
-    )
-    if always:
-        moved = [one + tokens * width * each * always / tensor * per_byte for one, each in zip(moved, (3, 5), strict=True)]
-    if not mixture:
-        moved, experts_moved = [one + tokens * width * each / tensor * per_byte for one, each in zip(moved, rows, strict=True)], [0.0, 0.0]
+    moved, experts_moved = _moved(block, part)
     host = (HOST_COMPILED if software.compiled else HOST_FORWARD) + (HOST_EXPERTS if mixture else 0)
+    keys = max(1, attention.kv_heads // tensor) * attention.head_dim
     return BlockCost(
         forward=Pass(
             products=_forward(plain, part), scores=forward_scores, moved=moved[0] + _casts(plain, part),
             host=host + forward_scores.kernels, experts=_forward(dealt, part), experts_moved=experts_moved[0] + _casts(dealt, part),
         ),
         backward=Pass(
-            products=_backward(plain, part), scores=backward_scores, moved=moved[1] + _casts(plain, part) + _added(plain, part),
+            products=_backward(plain, part), scores=backward_scores,
+            moved=moved[1] + _casts(plain, part, backward=True) + _added(plain, part),
             host=HOST_BACKWARD * (host + backward_scores.kernels), experts=_backward(dealt, part),
-            experts_moved=experts_moved[1] + _casts(dealt, part) + _added(dealt, part),
+            experts_moved=experts_moved[1] + _casts(dealt, part, backward=True) + _added(dealt, part),
         ),
-        stream=tokens * attention.hidden * width, keys=2 * tokens * max(1, attention.kv_heads // tensor) * attention.head_dim * width,
-        routed=folded * attention.hidden * width, copies=routed, experts=mixture,
+        stream=part.tokens * attention.hidden * part.width, keys=2 * part.tokens * keys * part.width,
+        routed=part.tokens * routed / part.folded * attention.hidden * part.width, copies=routed, experts=mixture,
     )  # fmt: skip
+
+
+def _moved(block: Block, part: Slice) -> tuple[list[float], list[float]]:
+    """Seconds of elementwise bytes at full bandwidth, [forward, backward]: of all but experts, and of experts."""
+    feed, software, tensor = block.feed_forward, part.software, part.tensor
+    stream, inner, rows = stream_elements(block, software), inner_elements(block, software), row_elements(feed, software)
+    token = part.tokens * part.width / part.unit.bandwidth
+    plain = [token * (of_stream / part.shared + of_inner / tensor) for of_stream, of_inner in zip(stream, inner, strict=True)]
+    if not isinstance(feed, MixtureOfExperts):
+        return [one + token * each / tensor for one, each in zip(plain, rows, strict=True)], [0.0, 0.0]
+    always = row_elements(replace(feed.expert, size=feed.shared), software) if feed.shared else (0.0, 0.0)
+    plain = [one + token * each / tensor for one, each in zip(plain, always, strict=True)]
+    return plain, [token * feed.router.per_token / part.folded * each / part.expert_tensor for each in rows]
 
 
 Matrix = tuple[int, int, int, int]
@@ -147,6 +148,14 @@ def _attention_matrices(block: Block, part: Slice) -> list[Matrix]:
     *inward, (hidden, values) = attention.projections
     made = [(1, part.tokens, rows if columns == hidden else -(-rows // tensor), columns) for rows, columns in inward]
     return [*made, (1, part.tokens, hidden, -(-values // tensor))]
+
+
+def _shared_matrices(feed: FeedForwardPart, part: Slice) -> list[Matrix]:
+    """Of the gated unit that every token meets beside its experts."""
+    if not isinstance(feed, MixtureOfExperts) or not feed.shared:
+        return []
+    size = -(-feed.shared // part.tensor)
+    return [(1, part.tokens, 2 * size, feed.router.hidden), (1, part.tokens, feed.router.hidden, size)]
 
 
 def _feed_forward_matrices(feed: FeedForwardPart, part: Slice) -> list[Matrix]:
@@ -182,11 +191,11 @@ def _backward(matrices: list[Matrix], part: Slice) -> tuple[Product, ...]:
     return (*inputs, *weights)
 
 
-def _casts(matrices: list[Matrix], part: Slice) -> float:
-    """Seconds of casting operands to one byte, and of turning them for the backward pass."""
+def _casts(matrices: list[Matrix], part: Slice, *, backward: bool = False) -> float:
+    """Seconds of casting to one byte: inputs in the forward pass, outputs' gradients in the backward pass, and each turned."""
     if part.narrow.operand != 1:
         return 0.0
-    return sum(count * m * (k + n) for count, m, n, k in matrices) * 4 / part.unit.bandwidth
+    return sum(count * m * (n if backward else k) for count, m, n, k in matrices) * CAST_BYTES / part.unit.bandwidth
 
 
 def _added(matrices: list[Matrix], part: Slice) -> float:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from orchestrator.planning.calibration import NARROW
 from orchestrator.planning.hardware import Hardware
+from orchestrator.planning.stages import Stages
 from orchestrator.planning.timing.host import host_step
 from orchestrator.planning.timing.layer import Slice
 from orchestrator.planning.timing.optimizer import optimizer_time
@@ -54,7 +55,7 @@ def step_time(work: Work, hardware: Hardware) -> StepTime:
         return StepTime(**host_step(work, hardware))
     layout, stages = work.layout, work.stages
     part = slice_of(work, hardware)
-    times = _stage_times(work, hardware, part)
+    times = _stage_times(work, hardware, stages, part)
     slowest = max(range(len(times)), key=lambda index: times[index].total)
     time, chunks = times[slowest], stages[slowest]
     weights = max((on_rank(work.architecture, layout, each) for each in {stages[0], chunks}), key=sum)
@@ -72,12 +73,12 @@ def step_time(work: Work, hardware: Hardware) -> StepTime:
     )  # fmt: skip
 
 
-def _stage_times(work: Work, hardware: Hardware, part: Slice) -> list[StageTime]:
+def _stage_times(work: Work, hardware: Hardware, stages: Stages, part: Slice) -> list[StageTime]:
     """Of every stage; those alike are worked out once."""
     known: dict[tuple[tuple[int, int, bool, bool], ...], StageTime] = {}
-    alike = len({id(block) for block in work.architecture.blocks}) == 1
+    alike = len(set(map(id, work.architecture.blocks))) == 1
     times = []
-    for chunks in work.stages:
+    for chunks in stages:
         key = tuple((0 if alike else chunk.first, chunk.layers, chunk.embedding, chunk.head) for chunk in chunks)
         if key not in known:
             known[key] = stage_time(work, hardware, chunks, part)

@@ -13,8 +13,10 @@ from orchestrator.architecture.parts import (
     GatedFeedForward,
     Head,
     LayerNorm,
+    MixtureOfExperts,
     RMSNorm,
     Rotary,
+    Router,
 )
 from orchestrator.architecture.stack import Architecture, Block, HuggingFace
 from orchestrator.planning.hardware import Hardware, hardware_of
@@ -51,6 +53,15 @@ def llama(layers: int, hidden: int, heads: int, *, kv_heads: int, size: int, voc
         norm=RMSNorm(hidden=hidden, eps=1e-5),
     )  # fmt: skip
     return _model(block, layers, vocab, length, tied=False)
+
+
+def mixture(model: Architecture, experts: int, per_token: int, size: int, *, shared: int | None = None) -> Architecture:
+    """A model with its feed-forwards replaced by experts."""
+    block = model.blocks[0]
+    router = Router(hidden=model.hidden, experts=experts, per_token=per_token)
+    expert = GatedFeedForward(hidden=model.hidden, size=size, activation="silu")
+    dealt = replace(block, feed_forward=MixtureOfExperts(router=router, expert=expert, shared=shared))
+    return replace(model, blocks=(dealt,) * len(model.blocks))
 
 
 def _model(block: Block, layers: int, vocab: int, length: int, *, tied: bool) -> Architecture:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.planning.software import Software
 from orchestrator.planning.stages import Chunk
-from orchestrator.planning.timing.stage import stage_time
+from orchestrator.planning.timing.stage import StageTime, stage_time
 from orchestrator.planning.timing.step import slice_of
-from tests.planning.timing.cases import BLOOM, MEGATRON_2022, gpt, gpus, work
+from tests.planning.timing.cases import BLOOM, MEGATRON_2022, gpt, gpus, llama, mixture, work
 
 LAYER = ((Chunk(first=0, last=1),),)
 
@@ -73,9 +74,66 @@ def test_a_causal_kernel_does_half_the_square() -> None:
     assert times[0] == pytest.approx(2 * times[1])
 
 
+def test_a_window_is_all_that_attention_reads() -> None:
+    """GPT-OSS (config.json): each second layer sees 128 keys of 4096."""
+    model = gpt(24, 2048, 16, length=4096)
+    narrow = replace(model.blocks[0], attention=replace(model.blocks[0].attention, window=128))
+    plain = work(model, 1, Software())
+    windowed = replace(plain, architecture=replace(model, blocks=(narrow,) * 24))
+    times = [stage_time(one, gpus(), LAYER[0], slice_of(one, gpus())).attention for one in (plain, windowed)]
+    assert times[0] / times[1] == pytest.approx(4096 / (2 * 128 - 128**2 // 4096), rel=0.01)
+
+
+def test_a_newer_kernel_is_as_much_faster_as_it_is() -> None:
+    """FlashAttention 3 on H100 (arXiv:2407.08608, section 4.1): 1.5 to 2 times the one before."""
+    plain = work(gpt(24, 2048, 16, length=8192), 1, Software())
+    newer = replace(plain, software=Software(attention_speed=1.5))
+    times = [stage_time(one, gpus("H100"), LAYER[0], slice_of(one, gpus("H100"))).attention for one in (plain, newer)]
+    assert times[0] == pytest.approx(1.5 * times[1])
+
+
 def test_recomputation_takes_a_forward_pass() -> None:
     one = work(gpt(24, 4096, 32), 8, tensor=4, micro_batch=8)
     full = replace(one, layout=replace(one.layout, recompute="full"))
     plain, again = (stage_time(each, gpus(), LAYER[0], slice_of(each, gpus())) for each in (one, full))
     assert again.recomputed == pytest.approx(plain.total - plain.backward)
     assert again.total == pytest.approx(plain.total + again.recomputed)
+
+
+def test_recomputation_that_stops_early_spares_the_last_product() -> None:
+    """PyTorch 2.1's `use_reentrant=False`: of GPT's 12 h^2 the last product is 4 h^2."""
+    whole = work(gpt(24, 8192, 64), 8, micro_batch=8, recompute="full", software=Software(compiled=True))
+    early = replace(whole, software=replace(whole.software, stops_early=True))
+    times = [stage_time(each, gpus(), LAYER[0], slice_of(each, gpus())) for each in (whole, early)]
+    assert times[0].recomputed - times[1].recomputed == pytest.approx(times[0].products / 9, rel=0.05)
+
+
+def test_a_softmax_kernel_that_takes_four_matrices_at_once_is_missed_with_two() -> None:
+    """Megatron-LM, fused_softmax.py: `attn_batches % 4 == 0`. In vTrain's table 2 heads of one sequence take half as long again."""
+    two, four = (work(gpt(24, 1024, 16, length=1024), 8, tensor=8, micro_batch=size) for size in (1, 2))
+    times = [stage_time(each, gpus(), LAYER[0], slice_of(each, gpus())).total for each in (two, four)]
+    assert times[0] > times[1]
+
+
+class TestExperts:
+    """Qwen3-30B-A3B's shape (huggingface.co/Qwen/Qwen3-30B-A3B, config.json): 128 experts of 768, 8 for each token."""
+
+    MODEL = mixture(llama(48, 2048, 16, kv_heads=4, size=6144, vocab=151_936, length=4096), 128, 8, 768)
+
+    def time(self, **said: int) -> StageTime:
+        one = work(self.MODEL, 64, Software(compiled=True, gradient_bytes=4, adds_in_products=True), data=8, **said)
+        return stage_time(one, gpus("H100"), LAYER[0], slice_of(one, gpus("H100")))
+
+    def test_experts_cost_more_than_a_unit_of_the_same_width(self) -> None:
+        dense = work(llama(48, 2048, 16, kv_heads=4, size=6144, vocab=151_936, length=4096), 64, Software(compiled=True), data=8)
+        assert self.time(expert=8).total > 1.5 * stage_time(dense, gpus("H100"), LAYER[0], slice_of(dense, gpus("H100"))).total
+
+    def test_only_divided_experts_exchange_rows(self) -> None:
+        assert self.time().expert == 0
+        assert self.time(expert=8).expert > 0
+
+    def test_a_shared_unit_is_met_by_every_token(self) -> None:
+        shared = mixture(llama(48, 2048, 16, kv_heads=4, size=6144, vocab=151_936, length=4096), 128, 8, 768, shared=768)
+        one = work(shared, 64, Software(compiled=True, gradient_bytes=4, adds_in_products=True), data=8)
+        more = stage_time(one, gpus("H100"), LAYER[0], slice_of(one, gpus("H100"))).products
+        assert 1 < more / self.time().products < 1.15

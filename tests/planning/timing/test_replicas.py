@@ -56,3 +56,9 @@ def test_zero_3_loses_where_a_micro_batch_is_too_small_to_hide_gathers() -> None
 def test_experts_are_reduced_among_those_that_hold_them() -> None:
     one = work(MODEL, 64, FSDP, data=8, expert=8, zero=1)
     assert exchange(one, gpus(), (0.0, 1e9), blocks=32, busy=1.0, backward=0.6) == (0.0, 0.0)
+
+
+def test_gradients_that_stay_whole_are_reduced_once() -> None:
+    often = exchanged(FSDP, zero=3, micro_batch=1, busy=0.05)
+    once = exchanged(replace(FSDP, reduces_once=True), zero=3, micro_batch=1, busy=0.05)
+    assert sum(once) < 0.8 * sum(often)
