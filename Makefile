@@ -110,7 +110,7 @@ schema: $(INSTALLED) ## write the JSON Schemas of the pages
 parity: $(INSTALLED) ## the losses of every layout against the reference, as a table
 	@$(BIN)/python -m benchmarks.parity
 
-bench-%: $(INSTALLED) ## a measurement beside a peer: bench-planner (ROWS=file.csv), bench-overhead, bench-start, bench-gpu; ARGS="..."
+bench-%: $(INSTALLED) ## a measurement beside a peer: bench-planner (ROWS=file.csv), bench-overhead, bench-cpu_plan, bench-gpu; ARGS="..."
 	@$(BIN)/python -m benchmarks.$* $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 clean: ## remove .venv and caches; runs and data stay

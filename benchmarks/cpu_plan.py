@@ -8,7 +8,8 @@ measured in a run is fed back. The limits:
     order    of step times, predicted right for at least 90 % of the pairs that differ by more than 10 %
 
 The layouts are trained one after the other, and all of them again (`--repeats`), so that what else a machine does falls
-on all of them; like the probes, the bench keeps the lower quartile of steps, since others only ever add to a time.
+on all of them; like the probes, the bench keeps the lower quartile of steps, and of repetitions the quicker, since
+others only ever add to a time.
 """
 
 from __future__ import annotations

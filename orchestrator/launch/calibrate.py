@@ -7,6 +7,7 @@ workers at work beside, Ray's own process around. On a bare machine torchrun sta
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import socket
 import sys
@@ -125,7 +126,7 @@ def as_said(known: Calibration, base: Calibration, *, source: str) -> dict[str, 
     before = asdict(base)
     said: dict[str, Any] = {}
     for name, value in asdict(known).items():
-        if value == before[name] or name == "host":
+        if name == "host" or math.isclose(value, before[name], rel_tol=1e-3):
             continue
         if name.endswith("_s") and name != "step_overhead_s":
             name, value = f"{name.removesuffix('_s')}_us", value * 1e6

@@ -72,8 +72,8 @@ def _act(kind: str, moved: int, members: Sequence[int], group: Any, ranks: Ranks
     whole, part = torch.ones(share * size, device=ranks.device), torch.ones(share, device=ranks.device)
     acts: dict[str, Callable[[], object]] = {
         "all_reduce": lambda: distributed.all_reduce(whole, group=group),
-        "all_gather": lambda: distributed.all_gather_into_tensor(whole, part, group=group),
-        "reduce_scatter": lambda: distributed.reduce_scatter_tensor(part, whole, group=group),
+        "all_gather": lambda: distributed.all_gather_single(whole, part, group=group),
+        "reduce_scatter": lambda: distributed.reduce_scatter_single(part, whole, group=group),
         "all_to_all": lambda: distributed.all_to_all_single(torch.empty_like(whole), whole, group=group),
         "send": lambda: _send(whole, members, group, ranks.rank),
     }

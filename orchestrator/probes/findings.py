@@ -65,6 +65,7 @@ class Findings:
     launch_s: float = 0.0
     exchanges: tuple[Exchanged, ...] = ()
     resident: int = 0
+    """Bytes of a worker before a model."""
     slack: float = 0.0
     costs: Mapping[str, Cost] = field(default_factory=dict)
 
