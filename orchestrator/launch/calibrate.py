@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +99,10 @@ def said_of(found: Findings, grounded: ClusterSpec, machine: Machine) -> dict[st
 
 
 def from_rows(rows: Path, ids: Sequence[str]) -> dict[str, Any]:
-    """The constants that a few published runs insist on."""
-    from orchestrator.planning.published import read_runs
+    """The constants that a few published runs insist on, and how far they are off on the same cluster's other runs."""
+    from orchestrator.planning.published import fit_memory, read_runs
     from orchestrator.planning.published.fit import AT_MOST, fitted
+    from orchestrator.planning.published.held_out import errors_of
 
     if not rows.exists():
         raise CommandError(f"there is no file {rows}")
@@ -118,7 +119,13 @@ def from_rows(rows: Path, ids: Sequence[str]) -> dict[str, Any]:
     clusters = sorted({run.cluster for run in chosen})
     if len(clusters) > 1:
         raise CommandError(f"the rows are of several clusters: {', '.join(clusters)}; a page is one")
-    return as_said(fitted(chosen), chosen[0].hardware.calibration, source=f"fitted to rows {', '.join(ids)} of {rows.name}")
+    base = chosen[0].hardware.calibration
+    held = fit_memory.fitted(chosen, base)
+    known = replace(fitted(chosen), framework_bytes=held.framework_bytes, fragmentation=held.fragmentation)
+    others = [run for run in readable if run.cluster == chosen[0].cluster and run.id not in ids]
+    error = {name: round(value, 3) for name, value in errors_of(others, known).items()}
+    source = f"fitted to rows {', '.join(ids)} of {rows.name}" + (f"; error on {len(others)} others" if error else "")
+    return as_said(known, base, source=source) | ({"error": error} if error else {})
 
 
 def as_said(known: Calibration, base: Calibration, *, source: str) -> dict[str, Any]:

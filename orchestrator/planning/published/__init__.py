@@ -6,7 +6,10 @@
     configs.py   what rows do not say of the mixtures they ran
     machines.py  a row's devices and links -> Hardware
     stacks.py    who trained it -> Software
-    fit.py       runs of a cluster -> its constants
+    held.py      what the stack of a row holds in memory
+    fit.py       runs of a cluster -> its constants of time
+    fit_memory.py   and of memory
+    held_out.py  how far constants are off on the runs they were not fitted to
     bands.py     how far estimates were off, for plans to show (errors.json, written by `make bench-planner`)
 """
 

@@ -45,11 +45,20 @@ def fit_memory(runs: Sequence[Run], *, at_most: int = AT_MOST) -> Fitted:
     A peak of all that the device has is no measurement: an allocator takes what there is before it gives blocks back.
     """
     base = runs[0].hardware.calibration if runs else CUDA
-    chosen = [run for run in choose(runs, at_most=at_most) if run.peak_bytes and run.peak_bytes < capacity(run.hardware)]
-    calibration = base
-    for _ in range(ROUNDS if chosen else 0):
-        calibration = _solved(chosen, base, calibration)
-    return Fitted(calibration=calibration, ids=tuple(run.id for run in chosen))
+    chosen = [run for run in choose(runs, at_most=at_most) if _measured(run)]
+    return Fitted(calibration=fitted(chosen, base), ids=tuple(run.id for run in chosen))
+
+
+def fitted(runs: Sequence[Run], base: Calibration) -> Calibration:
+    """The most likely constants given these runs; `base` where none had its memory measured."""
+    measured, calibration = [run for run in runs if _measured(run)], base
+    for _ in range(ROUNDS if measured else 0):
+        calibration = _solved(measured, base, calibration)
+    return calibration
+
+
+def _measured(run: Run) -> bool:
+    return bool(run.peak_bytes and run.peak_bytes < capacity(run.hardware))
 
 
 def _solved(runs: Sequence[Run], base: Calibration, now: Calibration) -> Calibration:
