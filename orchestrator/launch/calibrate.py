@@ -121,11 +121,11 @@ def from_rows(rows: Path, ids: Sequence[str]) -> dict[str, Any]:
         raise CommandError(f"the rows are of several clusters: {', '.join(clusters)}; a page is one")
     base = chosen[0].hardware.calibration
     held = fit_memory.fitted(chosen, base)
-    known = replace(fitted(chosen), framework_bytes=held.framework_bytes, fragmentation=held.fragmentation)
+    best = replace(fitted(chosen), framework_bytes=held.framework_bytes, fragmentation=held.fragmentation)
     others = [run for run in readable if run.cluster == chosen[0].cluster and run.id not in ids]
-    error = {name: round(value, 3) for name, value in errors_of(others, known).items()}
+    error = {name: round(value, 3) for name, value in errors_of(others, best).items()}
     source = f"fitted to rows {', '.join(ids)} of {rows.name}" + (f"; error on {len(others)} others" if error else "")
-    return as_said(known, base, source=source) | ({"error": error} if error else {})
+    return as_said(best, base, source=source) | ({"error": error} if error else {})
 
 
 def as_said(known: Calibration, base: Calibration, *, source: str) -> dict[str, Any]:
