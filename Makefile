@@ -17,6 +17,8 @@ OUT     ?=
 PROMPT  ?=
 DEVICES ?=
 SEED    ?=
+ROWS    ?=
+IDS     ?=
 CORPUS  ?=
 PEER    ?=
 
@@ -28,7 +30,7 @@ STANDING    := $(if $(filter-out file default undefined,$(origin CLUSTER)),--clu
 export PROMPT SET ACCEPT
 
 .DEFAULT_GOAL := help
-.PHONY: help train test plan simulate check data up down submit jobs logs stop dashboard resume export generate \
+.PHONY: help train test plan simulate check data calibrate up down submit jobs logs stop dashboard resume export generate \
         diff lint schema parity bench-filters clean
 
 help: ## this list
@@ -51,8 +53,8 @@ train: $(INSTALLED) ## train SPEC on CLUSTER in the foreground, to the end
 test: $(INSTALLED) ## the test suite (CPU only, no network)
 	@$(BIN)/python -m pytest $(ARGS)
 
-plan: $(INSTALLED) ## what would happen, before a node is taken; FORMAT=json
-	@$(ORCHESTRATE) plan --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' --set "$$SET"
+plan: $(INSTALLED) ## what would happen, before a node is taken; FORMAT=json, FORMAT=html OUT=plan.html
+	@$(ORCHESTRATE) plan --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' $(if $(OUT),--out '$(OUT)') --set "$$SET"
 
 simulate: $(INSTALLED) ## what failures and checkpoints make of the whole run; DEVICES=8,1024 FORMAT=json
 	@$(ORCHESTRATE) simulate --spec '$(SPEC)' --cluster '$(CLUSTER)' --format '$(FORMAT)' $(if $(DEVICES),--devices '$(DEVICES)') $(if $(SEED),--seed '$(SEED)') --set "$$SET"
@@ -65,6 +67,9 @@ diff: $(INSTALLED) ## which differences of pages A and B make another experiment
 
 data: $(INSTALLED) ## prepare (or show) the token shards of MIXTURE
 	@$(ORCHESTRATE) data --mixture '$(MIXTURE)' --data '$(DATA)'
+
+calibrate: $(INSTALLED) ## measure CLUSTER's hardware and write its page (OUT=page); or fit it: ROWS=file.csv IDS=a,b,c
+	@$(ORCHESTRATE) calibrate --cluster '$(CLUSTER)' --runs '$(RUNS)' $(if $(OUT),--out '$(OUT)') $(if $(ROWS),--rows '$(ROWS)') $(if $(IDS),--ids '$(IDS)')
 
 up: $(INSTALLED) ## start the Ray cluster of a cluster page
 	@$(ORCHESTRATE) up $(STANDING)
@@ -110,8 +115,8 @@ parity: $(INSTALLED) ## the losses of every layout against the reference, as a t
 bench-filters: $(INSTALLED) ## filters beside ROOTS' code and, with PEER=python that has datatrove, beside it; on CORPUS=folder
 	@$(BIN)/python -m benchmarks.filters $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(PEER),--peer '$(PEER)') $(ARGS)
 
-bench-%: $(INSTALLED) ## a measurement beside a peer: bench-overhead, bench-start, bench-gpu; ARGS="..."
-	@$(BIN)/python -m benchmarks.$* $(ARGS)
+bench-%: $(INSTALLED) ## a measurement beside a peer: bench-planner (ROWS=file.csv), bench-overhead, bench-cpu_plan, bench-gpu; ARGS="..."
+	@$(BIN)/python -m benchmarks.$* $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 clean: ## remove .venv and caches; runs and data stay
 	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -94,9 +94,9 @@ class Layout:
         """What a page's `parallelism` says for it, as overrides."""
         if self.engine == "reference":
             return ["parallelism.engine=reference"]
-        said = {"engine": self.engine, "data": self.data, "zero": self.zero}
+        said = {"engine": self.engine, "data": self.data, "zero": self.zero, "recompute": "none"}
         if self.engine == "megatron":
-            parallel = {"tensor": self.tensor, "pipeline": self.pipeline, "sequence_parallel": str(self.tensor > 1).lower()}
+            parallel = {"tensor": self.tensor, "pipeline": self.pipeline, "virtual": 1, "sequence_parallel": str(self.tensor > 1).lower()}
             said = {**said, **parallel}
         return [f"parallelism.{name}={value}" for name, value in said.items()]
 

@@ -6,6 +6,7 @@ A tree written by hand is wrong after a month. This one is the code's own words;
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def purpose(path: Path) -> str:
     elif path.suffix == ".md":
         words = text.splitlines()[2].strip() if len(text.splitlines()) > 2 else ""
     elif path.suffix == ".json":
-        words = "JSON Schema, for editors (make schema)"
+        words = json.loads(text).get("about", "JSON Schema, for editors (make schema)")
     else:
         comments = [line[1:].strip() for line in text.splitlines()[:4] if line.startswith("#") and "$schema" not in line]
         words = " ".join(line for line in comments if not line.startswith("!")).partition(": ")[0]

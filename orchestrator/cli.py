@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -60,28 +61,40 @@ def check(options: argparse.Namespace) -> None:
     print(f"{options.spec}: good; {loaded.spec.model.family} with {architecture.parameters:,} parameters")
 
 
-def plan(options: argparse.Namespace) -> None:
+def plan(options: argparse.Namespace) -> int:
     """Prints what would happen; takes no node."""
+    from orchestrator.errors import PlanError
     from orchestrator.launch.cluster import address_for
-    from orchestrator.launch.foreground import ground_for, plan_for
+    from orchestrator.launch.planned import ground_for, plan_for
     from orchestrator.planning.data import mixture_of
-    from orchestrator.planning.render import render
+    from orchestrator.planning.render import overflow_of, refusal, render_overflow
+    from orchestrator.planning.render.formats import written
     from orchestrator.spec import load_cluster, load_run
 
+    if options.format == "html" and not options.out and sys.stdout.isatty():
+        raise CommandError("a page of HTML is no screen\n    fix: add OUT=plan.html (--out plan.html)")
     loaded, cluster = load_run(options.spec, options.set), load_cluster(options.cluster)
     mixture_of(loaded)
     grounded = ground_for(loaded, cluster, address_for(cluster.spec, name=cluster.name))
-    made = plan_for(loaded, grounded, cluster)
-    if options.format == "json":
-        print(json.dumps(made.as_dict(), indent=1))
-    else:
-        print(render(made, f"{options.spec} on {options.cluster}"))
+    title, width = f"{options.spec} on {options.cluster}", shutil.get_terminal_size((100, 24)).columns
+    try:
+        made = plan_for(loaded, grounded, cluster)
+    except PlanError as error:
+        found = overflow_of(error, loaded.spec, grounded)
+        if options.format == "json":
+            _tell(json.dumps(refusal(error, found), indent=1), options.out)
+        elif found is not None:
+            print(render_overflow(found, title, width=width, colour=_coloured(sys.stderr)), end="\n\n", file=sys.stderr)
+        raise
+    colour = options.out is None and _coloured(sys.stdout)
+    _tell(written(made, title, options.format, width=width, colour=colour), options.out)
+    return 0
 
 
 def simulate(options: argparse.Namespace) -> None:
     """Prints what failures and checkpoints would make of the whole run; takes no node."""
     from orchestrator.launch.cluster import address_for
-    from orchestrator.launch.foreground import ground_for, plan_for
+    from orchestrator.launch.planned import ground_for, plan_for
     from orchestrator.planning.reliability.scaling import simulate_plan
     from orchestrator.planning.reliability.screen import render
     from orchestrator.spec import load_cluster, load_run
@@ -153,6 +166,18 @@ def schema(options: argparse.Namespace) -> int:
             (ROOT / path).write_text(text, "utf-8")
     print(f"{'stale' if options.check else 'written'}: {', '.join(map(str, stale))}" if stale else "schemas are up to date")
     return 1 if stale and options.check else 0
+
+
+def calibrate(options: argparse.Namespace) -> int:
+    """Measures this hardware, or fits to published rows, and writes a cluster page's calibration."""
+    from orchestrator.launch.calibrate import calibrate as measure
+
+    ids = [each for each in re.split(r"[,\s]+", options.ids) if each]
+    console = _console()
+    return measure(
+        Path(options.cluster), out=options.out, runs=options.runs, address=options.address, rows=options.rows, ids=ids,
+        say=lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
+    )  # fmt: skip
 
 
 def up(options: argparse.Namespace) -> None:
@@ -241,6 +266,22 @@ def generate(options: argparse.Namespace) -> None:
     print(write(source, options.prompt, tokens=options.tokens, temperature=options.temperature, seed=options.seed))
 
 
+def _tell(text: str, out: Path | None) -> None:
+    """On the screen, in signs that it has; or into a file."""
+    from orchestrator.planning.render.lines import as_ascii
+
+    if out is not None:
+        out.write_text(text + "\n", "utf-8")
+        print(f"written to {out}")
+    else:
+        print(text if "utf" in (sys.stdout.encoding or "").lower() else as_ascii(text))
+
+
+def _coloured(stream: Any) -> bool:
+    """Whether a stream is a terminal whose reader wants colour (no-color.org)."""
+    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
 def _places(options: argparse.Namespace) -> Any:
     from orchestrator.launch.foreground import Places
 
@@ -271,7 +312,9 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     verb("check", check, _spec)
-    verb("plan", plan, _spec, _cluster).add_argument("--format", choices=("text", "json"), default="text")
+    planning = verb("plan", plan, _spec, _cluster)
+    planning.add_argument("--format", choices=("text", "json", "html"), default="text")
+    planning.add_argument("--out", type=Path, metavar="FILE", help="write there instead of on the screen")
     simulating = verb("simulate", simulate, _spec, _cluster)
     simulating.add_argument("--devices", type=_counts, default="8,64,512,4096,16384,32768,100000", metavar="LIST",
                             help="device counts of the scaling table, such as 8,1024,100000")  # fmt: skip
@@ -284,6 +327,12 @@ def _parser() -> argparse.ArgumentParser:
     resuming.add_argument("--accept", default="", metavar="PATHS", help="changed convergence fields that are meant")
     for name, act in (("up", up), ("down", down), ("jobs", jobs), ("dashboard", dashboard)):
         verb(name, act, _standing_cluster)
+    calibrating = verb("calibrate", calibrate, _cluster)
+    calibrating.add_argument("--out", type=Path, metavar="PAGE", help="write there; default: the page itself")
+    calibrating.add_argument("--rows", type=Path, metavar="CSV", help="fit to published rows instead of measuring")
+    calibrating.add_argument("--ids", default="", metavar="A,B,C", help="the rows to fit to, at most five")
+    calibrating.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="folder for logs")
+    calibrating.add_argument("--address", metavar="HOST:PORT", help="a standing Ray cluster; default: a private one")
     verb("submit", submit, _spec, _standing_cluster, _run, _data)
     verb("stop", stop, _standing_cluster, _job)
     verb("logs", logs, _standing_cluster, _job).add_argument("--no-follow", action="store_true", help="only what there is")

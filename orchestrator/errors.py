@@ -41,6 +41,8 @@ class Problem:
     path: str = ""
     message: str
     fix: str = ""
+    about: object = None
+    """The layout that the message speaks of, for who draws it; not a part of the message."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""

@@ -4,7 +4,7 @@
     6  launch                               the only importer of ray
     5  training
     4  engines                              the only importer of deepspeed
-    3  models | objectives                  torch starts here (and in data_pipeline/loader.py)
+    3  models | objectives | probes         torch starts here (and in data_pipeline/loader.py)
     2  planning
     1  spec | architecture | data_pipeline
     0  errors | units | registry | pages
@@ -31,7 +31,7 @@ FLOOR = {
     "orchestrator.errors": 0, "orchestrator.units": 0, "orchestrator.registry": 0, "orchestrator.pages": 0,
     "orchestrator.spec": 1, "orchestrator.architecture": 1, "data_pipeline": 1,
     "orchestrator.planning": 2,
-    "orchestrator.models": 3, "orchestrator.objectives": 3,
+    "orchestrator.models": 3, "orchestrator.objectives": 3, "orchestrator.probes": 3,
     "orchestrator.engines": 4,
     "orchestrator.training": 5,
     "orchestrator.launch": 6,
@@ -53,8 +53,8 @@ HEAVY = {
     "transformers": ("orchestrator.models", "orchestrator.engines", "orchestrator.training"),
     "tokenizers": ("data_pipeline.tokenize", "orchestrator.training"),
     "torch": (
-        "data_pipeline.loader", "orchestrator.models", "orchestrator.objectives", "orchestrator.engines",
-        "orchestrator.training", "orchestrator.launch",
+        "data_pipeline.loader", "orchestrator.models", "orchestrator.objectives", "orchestrator.probes",
+        "orchestrator.engines", "orchestrator.training", "orchestrator.launch",
     ),
 }  # fmt: skip
 """Where a heavy library may be imported; nowhere else, not even inside a function."""

@@ -53,7 +53,7 @@ def roots(documents: list[Document], runs: int) -> bool:
     import stopwordsiso
 
     documents = [entry for entry in documents if entry.meta["language"] not in WITHOUT_SPACES]
-    flagged = {f"{word}x" for word in stopwordsiso.stopwords("en")} | {"obscenity"}
+    flagged = {f"{word}x" for word in stopwordsiso.stopwords("en") if word.isalpha()} | {"obscenity"}
     both = {}
     for language in {str(entry.meta["language"]) for entry in documents}:
         limits = thresholds_of(language)

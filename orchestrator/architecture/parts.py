@@ -87,8 +87,27 @@ Position = Rotary | ALiBi
 
 
 @dataclass(frozen=True, kw_only=True)
+class Latent:
+    """Queries, keys and values made of narrow vectors of `query_rank` and `kv_rank` (DeepSeek-V2, arXiv:2405.04434, 2.1).
+
+    A head is `plain` dims made from those and `turned` dims with rotary position, whose key all heads share; a value is
+    `value` wide. The narrow vectors are normed, with a gain each.
+    """
+
+    query_rank: int
+    kv_rank: int
+    plain: int
+    turned: int
+    value: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attention:
-    """Multi-head attention; `kv_heads < heads` is grouped-query, `kv_heads == 1` multi-query."""
+    """Multi-head attention; `kv_heads < heads` is grouped-query, `kv_heads == 1` multi-query.
+
+    window: a query sees the last `window` keys only (Beltagy et al. 2020, section 3.1); None: all before it.
+    latent: how queries, keys and values are made where not by one product each; then `head_dim` is plain + turned.
+    """
 
     hidden: int
     heads: int
@@ -97,20 +116,43 @@ class Attention:
     bias: bool
     causal: bool
     position: Position
+    window: int | None = None
+    latent: Latent | None = None
 
     @property
     def parameters(self) -> int:
+        if self.latent:
+            return self.matmul_parameters + self.latent.query_rank + self.latent.kv_rank
         queries, keys_and_values = self.heads * self.head_dim, 2 * self.kv_heads * self.head_dim
-        weights = self.hidden * (queries + keys_and_values) + queries * self.hidden
-        return weights + (queries + keys_and_values + self.hidden if self.bias else 0)
+        return self.matmul_parameters + (queries + keys_and_values + self.hidden if self.bias else 0)
 
     @property
     def matmul_parameters(self) -> int:
-        return self.hidden * (2 * self.heads + 2 * self.kv_heads) * self.head_dim
+        return sum(rows * columns for rows, columns in self.projections)
+
+    @property
+    def projections(self) -> tuple[tuple[int, int], ...]:
+        """[output, input] of each matrix, in the order they are used; the last one leads back to `hidden`."""
+        made = self.latent
+        if made is None:
+            return ((self.heads + 2 * self.kv_heads) * self.head_dim, self.hidden), (self.hidden, self.heads * self.head_dim)
+        return (
+            (made.query_rank, self.hidden), (self.heads * self.head_dim, made.query_rank),
+            (made.kv_rank + made.turned, self.hidden), (self.heads * (made.plain + made.value), made.kv_rank),
+            (self.hidden, self.heads * made.value),
+        )  # fmt: skip
 
     def score_flops(self, sequence_length: int) -> int:
-        """Forward FLOPs per token of scores and weighted values over the full square, 4 s (heads x head_dim)."""
-        return 4 * sequence_length * self.heads * self.head_dim
+        """Forward FLOPs per token of scores and weighted values over the full square: twice what a causal mask needs.
+
+        4 s (heads x head_dim). A causal window of w needs w - w^2 / 2s keys for a token of the mean, so twice that stands
+        for s.
+        """
+        keys = sequence_length
+        if self.window is not None and self.window < sequence_length:
+            keys = 2 * self.window - self.window**2 // sequence_length
+        value = self.latent.value if self.latent else self.head_dim
+        return 2 * keys * self.heads * (self.head_dim + value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,19 +222,28 @@ class Router:
 
 @dataclass(frozen=True, kw_only=True)
 class MixtureOfExperts:
-    """A router and its experts, all alike."""
+    """A router and its experts, all alike.
+
+    shared: width of a gated unit that every token meets beside its experts (DeepSeekMoE, arXiv:2401.06066, section 3.2),
+        all such experts side by side; None: there is none.
+    """
 
     router: Router
     expert: GatedFeedForward
+    shared: int | None = None
 
     @property
     def parameters(self) -> int:
-        return self.router.parameters + self.router.experts * self.expert.parameters
+        return self.router.parameters + self.router.experts * self.expert.parameters + self.shared_parameters
 
     @property
     def matmul_parameters(self) -> int:
         """Of the experts that one token meets."""
-        return self.router.matmul_parameters + self.router.per_token * self.expert.matmul_parameters
+        return self.router.matmul_parameters + self.router.per_token * self.expert.matmul_parameters + self.shared_parameters
+
+    @property
+    def shared_parameters(self) -> int:
+        return 3 * self.expert.hidden * (self.shared or 0)
 
 
 FeedForwardPart = GatedFeedForward | FeedForward | MixtureOfExperts

@@ -15,22 +15,21 @@ from rich.console import Console
 
 from data_pipeline.prepare import find_prepared, prepare
 from data_pipeline.prepared import Prepared
-from orchestrator.errors import PageError, PlanError
 from orchestrator.launch.assign import block_of
 from orchestrator.launch.cluster import address_for
 from orchestrator.launch.gauges import GaugesView
-from orchestrator.launch.ground import devices_said, ground
 from orchestrator.launch.inventory import DEVICE, node_resources
 from orchestrator.launch.job import JobResult, TrainJob
 from orchestrator.launch.job import run as run_job
 from orchestrator.launch.jobs import code_of
 from orchestrator.launch.machine import this_machine
 from orchestrator.launch.output import WorkerOutput
-from orchestrator.planning import Plan, make_plan
+from orchestrator.launch.planned import ground_for, plan_for
+from orchestrator.planning import Plan
 from orchestrator.planning.data import mixture_of
 from orchestrator.planning.render import render
 from orchestrator.spec import ClusterSpec, LoadedCluster, LoadedRun, load_cluster, load_run
-from orchestrator.spec.load import placed, problem_at
+from orchestrator.spec.load import problem_at
 from orchestrator.training.checkpoint.manifest import find
 from orchestrator.training.create import create_run, find_run, write_execution, write_hardware
 from orchestrator.training.resume import require_same_experiment
@@ -60,7 +59,7 @@ def train(
     grounded = ground_for(loaded, hardware, places.address)
     plan = plan_for(loaded, grounded, hardware)
     name = name or default_name(spec)
-    _show(console, render(plan, f"{name}: {spec} on {cluster}"))
+    _show(console, render(plan, f"{name}: {spec} on {cluster}", width=console.width))
     prepared = _prepare(loaded, plan, places.data, console)
     run = create_run(places.runs, name, loaded, hardware)
     write_execution(run, data=prepared.folder, overrides=overrides, until=until, accepted=(), cluster=cluster)
@@ -87,7 +86,7 @@ def resume(
     folder = Path(before["data"])
     if saved and not folder.exists():
         folder = find_prepared(places.data, saved[0].data_fingerprint).folder
-    _show(console, render(plan, f"{run.name}: continued from step {saved[0].step if saved else 0}"))
+    _show(console, render(plan, f"{run.name}: continued from step {saved[0].step if saved else 0}", width=console.width))
     write_atomically(run.resolved, loaded.resolved)
     write_atomically(run.cluster, hardware.text)
     write_execution(run, data=folder, overrides=said, until=until, accepted=accepted, cluster=cluster or "")
@@ -98,21 +97,6 @@ def resume(
 def _attached(places: Places, hardware: LoadedCluster, name: str) -> Places:
     """The page's cluster when it has an address or is up; a private Ray otherwise."""
     return replace(places, address=places.address or address_for(hardware.spec, name=name))
-
-
-def ground_for(loaded: LoadedRun, hardware: LoadedCluster, address: str | None = None) -> ClusterSpec:
-    """The cluster page on this machine. A private Ray is started for the run, so with as many CPU workers as its
-    page says; a cluster that stands at `address` has what it was started with."""
-    wants = devices_said(loaded.spec) if address is None else 1
-    return ground(hardware.spec, this_machine(), wants=wants)
-
-
-def plan_for(loaded: LoadedRun, grounded: ClusterSpec, hardware: LoadedCluster) -> Plan:
-    """make_plan, its complaints given file and line."""
-    try:
-        return make_plan(loaded.spec, grounded)
-    except (PageError, PlanError) as error:
-        raise placed(error, loaded.page, hardware.page) from None
 
 
 def default_name(spec: str) -> str:

@@ -14,9 +14,10 @@ from orchestrator.errors import CommandError
 from orchestrator.launch import cluster as clusters
 from orchestrator.launch import jobs
 from orchestrator.launch.cluster import STATES, Standing
-from orchestrator.launch.foreground import default_name, plan_for
+from orchestrator.launch.foreground import default_name
 from orchestrator.launch.ground import ground
 from orchestrator.launch.machine import this_machine
+from orchestrator.launch.planned import plan_for
 from orchestrator.planning.data import mixture_of
 from orchestrator.spec import load_cluster, load_run
 from orchestrator.spec.run import RUN_NAME

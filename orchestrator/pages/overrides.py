@@ -63,7 +63,7 @@ def _parse_one(word: str) -> Override:
 
 
 def apply_overrides(page: Page, overrides: Sequence[Override], model: type[Section]) -> Page:
-    """A new page with the overrides in force. `auto` is an empty section to which keys can be added."""
+    """A new page with the overrides in force. A section that is `auto` takes keys; those left are each `auto`."""
     for override in overrides:
         page = _apply(page, override, model)
     return page
@@ -78,7 +78,8 @@ def _apply(page: Page, override: Override, model: type[Section]) -> Page:
         path: Path_ = override.path[: depth + 1]
         inner = section.get(name)
         if inner is None or inner == "auto":
-            inner = section[name] = {}
+            automatic = getattr(_section_type(owner, name), "automatic", ()) if inner == "auto" else ()
+            inner = section[name] = dict.fromkeys(automatic, "auto")
             keys[path] = values[path] = override.place
         if not isinstance(inner, dict):
             message = f"{dotted(path)} is a single value or a list here, not a section with keys of its own"

@@ -17,11 +17,13 @@ class Section(BaseModel):
     """One mapping of a page.
 
     `alternatives` names groups of keys of which at most one is said (`tokens` or `steps`): an
-    override of one takes the place of the others.
+    override of one takes the place of the others. `automatic` names the keys of which the single word `auto` in
+    the section's place speaks: an override of one leaves the others `auto`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
     alternatives: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    automatic: ClassVar[tuple[str, ...]] = ()
 
 
 def _shown(value: Any) -> str:

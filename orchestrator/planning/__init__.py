@@ -19,7 +19,7 @@
     data.py          the mixture that a page names
     plan.py          make_plan: spec and cluster -> Plan
     reliability/     what failures and checkpoints make of a plan
-    render.py        one screen of text
+    render/          one screen of text, one page of HTML, all numbers as JSON
 """
 
 from orchestrator.planning.plan import Plan, make_plan

@@ -1,12 +1,14 @@
-"""`auto` -> numbers: the layout that the page left open, in the order a person would settle it.
+"""`auto` -> numbers: the layout that the page left open.
 
-Engine; then how many devices take part (the most whose number divides the batch at every step of its
-ramp-up); then the lowest ZeRO stage that fits; then the largest micro-batch that fits.
+A page that says `auto` for a degree (or for the whole section) has every legal layout searched for the shortest step
+(planning/search). The rest is settled in the order a person would: engine; then how many devices take part (the most whose
+number divides the batch at every step of its ramp-up); then the lowest ZeRO stage that fits; then the largest micro-batch
+that fits. So is all of it on CPU devices and on a single one, where there is nothing to gain.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.architecture.parts import MixtureOfExperts
@@ -16,16 +18,37 @@ from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.features import distinct
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.memory import Memory, memory_of
-from orchestrator.planning.rules import batch_sizes_gcd, case_of, check, divisors
+from orchestrator.planning.memory import Memory, capacity, fits, memory_of, needed
+from orchestrator.planning.rules import RULES, Case, batch_sizes_gcd, case_of, check, check_page, divisors
+from orchestrator.planning.search import (
+    MOST_TOKENS_PER_MICRO_BATCH,
+    Candidate,
+    Judge,
+    Searched,
+    Space,
+    explained,
+    search,
+)
+from orchestrator.planning.search.best import Found
 from orchestrator.planning.timing import bubble_fraction
 from orchestrator.planning.work import work_of
 from orchestrator.spec.run import Parallelism, RunSpec
 from orchestrator.units import format_bytes
 
-MOST_TOKENS_PER_MICRO_BATCH = 2**15
+HEAD_ROOM = 0.05
+"""What a searched layout leaves free of a device's memory, since estimates err; without any that does, all may be used."""
 TOLERATED_BUBBLE = 0.1
 """A larger micro-batch feeds the matrices better and leaves a pipeline fewer of them: how much idling it may cost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The layout, the reasons for it, and where it was searched: the best candidates (itself first) and how far."""
+
+    layout: Layout
+    reasons: tuple[str, ...]
+    candidates: tuple[Candidate, ...] = ()
+    searched: Searched | None = None
 
 
 def choose_layout(
@@ -35,19 +58,101 @@ def choose_layout(
 
     Raises PlanError if none is legal or fits.
     """
+    choice = choose(spec, architecture, hardware, devices)
+    return choice.layout, choice.reasons
+
+
+def choose(
+    spec: RunSpec[Any], architecture: Architecture, hardware: Hardware, devices: int, *, exactly: bool = False
+) -> Choice:
+    """As `choose_layout`, with what else was considered. `exactly`: a search leaves no device idle."""
+    if not spec.parallelism.open or hardware.device.kind == "cpu":
+        return _settled(spec, architecture, hardware, devices)
+    if devices == 1:
+        try:
+            return _settled(spec, architecture, hardware, devices)
+        except PlanError:
+            return _searched(spec, architecture, hardware, devices, exactly=exactly)
+    return _searched(spec, architecture, hardware, devices, exactly=exactly)
+
+
+def _searched(
+    spec: RunSpec[Any], architecture: Architecture, hardware: Hardware, devices: int, *, exactly: bool
+) -> Choice:
+    """The layout with the shortest step: with head-room, else without, else with what the host's memory can hold."""
+    check_page(spec)
+    case = case_of(spec, architecture, resolve(spec, architecture, devices), hardware.device, devices, hardware.per_node)
+    judge = Judge(spec, architecture, hardware)
+    space = Space(case, exactly=exactly)
+    found = search(space, judge, share=1 - HEAD_ROOM)
+    room = HEAD_ROOM
+    if not found.best:
+        found, room = search(space, judge, share=1.0), 0.0
+    if hardware.host_memory and spec.parallelism.offload == "auto":
+        for offload in ("optimizer", "parameters"):
+            if not found.best:
+                space = Space(case, exactly=exactly, offloads=(offload,))
+                found = search(space, judge, share=1.0)
+    if not found.best:
+        raise _nothing_found(case, space, found, hardware, exactly=exactly)
+    candidates = explained([(layout, step, memory) for _, layout, step, memory in found.best], hardware.device.memory)
+    best = candidates[0].step.total
+    searched = Searched(
+        legal=space.count(), estimated=found.estimated, fitted=found.fitted, unsettled=max(0.0, 1 - found.bound / best)
+    )
+    layout = candidates[0].layout
+    reasons = [f"searched: {searched.legal:,} legal layouts, {searched.estimated:,} of them estimated; {candidates[0].reason}"]
+    if searched.unsettled:
+        reasons.append(f"the search stopped there; what it left can be at most {searched.unsettled:.0%} faster, by a bound that nothing reaches")
+    if not room:
+        reasons.append(f"no layout leaves {HEAD_ROOM:.0%} of memory free")
+    reasons += _idle(spec, layout, devices)
+    if layout.offload != "none":
+        reasons.append(f"offload {layout.offload}: nothing fits without it")
+    return Choice(
+        layout=layout, reasons=(*reasons, *_remarks(layout, spec, hardware.per_node)), candidates=candidates, searched=searched,
+    )  # fmt: skip
+
+
+def _nothing_found(case: Case, space: Space, found: Found, hardware: Hardware, *, exactly: bool) -> PlanError:
+    """Why a search found nothing: no layout is legal, or the leanest of them does not fit."""
+    if found.least is None:
+        complaints = [complaint for rule in RULES if (complaint := rule(case))]
+        left = f"no legal layout takes exactly {case.devices} devices" if exactly else f"no legal layout on {case.devices} devices"
+        fix = "say fewer keys of it, or run on another number of devices"
+        return PlanError(complaints or [Problem(path="parallelism", message=left, fix=fix)])
+    _, layout, need = found.least
+    message = (
+        f"does not fit: none of {space.count():,} legal layouts on {case.devices} x {hardware.device.name} with"
+        f" {format_bytes(capacity(hardware))} each; the leanest ({layout.engine}, {layout.product}) takes {_parts(need)}"
+        f" at ZeRO {layout.zero}, micro-batch {layout.micro_batch}"
+    )
+    fix = "take a smaller model, or more or larger devices"
+    return PlanError([Problem(path="parallelism", about=layout, message=message, fix=fix)])
+
+
+def _idle(spec: RunSpec[Any], layout: Layout, devices: int) -> list[str]:
+    """That devices are left over, and why."""
+    idle = devices - layout.world_size
+    if idle <= 0 or layout.engine == "reference":
+        return []
+    model = layout.world_size // layout.data
+    quantum = f" and replicas take {model} devices each" if model > 1 else ""
+    return [f"{idle} of {devices} devices stay idle: batch sizes have the common divisor {batch_sizes_gcd(spec)}{quantum}"]
+
+
+def _settled(spec: RunSpec[Any], architecture: Architecture, hardware: Hardware, devices: int) -> Choice:
+    """What was said, and the rest as a person would settle it."""
     said, device, per_node = spec.parallelism, hardware.device, hardware.per_node
     reasons: list[str] = []
     layout = resolve(spec, architecture, devices)
     if said.data is None:
         reasons.append(f"data {layout.data}: the most of {devices} devices whose number divides the batch")
-        idle = devices - layout.world_size
-        if idle > 0 and layout.engine != "reference":
-            model = layout.world_size // layout.data
-            quantum = f" and replicas take {model} devices each" if model > 1 else ""
-            reasons.append(f"{idle} of {devices} devices stay idle: batch sizes have the common divisor {batch_sizes_gcd(spec)}{quantum}")
+        reasons += _idle(spec, layout, devices)
     check(case_of(spec, architecture, layout, device, devices, per_node))
     stages = _zero_stages(spec, layout)
-    fitting = [stage for stage in stages if _fits(replace(layout, zero=stage), spec, architecture, hardware)]
+    roomy = [stage for stage in stages if _has_room(replace(layout, zero=stage), spec, architecture, hardware)]
+    fitting = roomy or [stage for stage in stages if _fits(replace(layout, zero=stage), spec, architecture, hardware)]
     if not fitting:
         raise PlanError([_does_not_fit(layout, spec, architecture, hardware)])
     layout = replace(layout, zero=fitting[0])
@@ -58,7 +163,7 @@ def choose_layout(
     if said.micro_batch is None:
         layout, reason = _micro_batch(layout, spec, architecture, hardware)
         reasons.append(reason)
-    return layout, (*reasons, *_remarks(layout, spec, per_node))
+    return Choice(layout=layout, reasons=(*reasons, *_remarks(layout, spec, per_node)))
 
 
 def resolve(spec: RunSpec[Any], architecture: Architecture, devices: int) -> Layout:
@@ -69,7 +174,7 @@ def resolve(spec: RunSpec[Any], architecture: Architecture, devices: int) -> Lay
     shares = tensor > 1 and "tensor" in CAPABILITIES[engine].axes and length % (tensor * context) == 0
     layout = Layout(
         engine=engine, data=1, tensor=tensor, pipeline=said.pipeline or 1, micro_batch=said.micro_batch or 1, zero=0,
-        offload=said.offload, recompute=said.recompute, context=context, virtual=said.virtual, expert=said.expert or 1,
+        offload=_plain(said.offload), recompute=_plain(said.recompute), context=context, virtual=said.virtual or 1, expert=said.expert or 1,
         expert_tensor=said.expert_tensor or tensor,
         sequence_parallel=shares if said.sequence_parallel is None else said.sequence_parallel,
     )  # fmt: skip
@@ -80,6 +185,10 @@ def resolve(spec: RunSpec[Any], architecture: Architecture, devices: int) -> Lay
 def most_memory(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> Memory:
     """Bytes per rank of a layout, on the stage that needs most."""
     return max(memory_of(work_of(spec, architecture, layout), hardware), key=lambda memory: memory.total)
+
+
+def _plain(said: str) -> str:
+    return "none" if said == "auto" else said
 
 
 def _engine(said: Parallelism) -> str:
@@ -119,7 +228,8 @@ def _micro_batch(layout: Layout, spec: RunSpec[Any], architecture: Architecture,
     most = max(1, MOST_TOKENS_PER_MICRO_BATCH // spec.data.sequence_length)
     share = batch_sizes_gcd(spec) // layout.data // _sequences_per_round(layout)
     sizes = [replace(layout, micro_batch=size) for size in divisors(share, at_most=most)]
-    fitting = [candidate for candidate in sizes if _fits(candidate, spec, architecture, hardware)]
+    roomy = [candidate for candidate in sizes if _has_room(candidate, spec, architecture, hardware)]
+    fitting = roomy or [candidate for candidate in sizes if _fits(candidate, spec, architecture, hardware)]
     if layout.pipeline == 1:
         return fitting[-1], f"micro-batch {fitting[-1].micro_batch}: the largest that fits and divides the batch"
     busy = [size for size in fitting if bubble_fraction(size, _micro_batches(spec, size)) <= TOLERATED_BUBBLE]
@@ -135,7 +245,7 @@ def _zero_stages(spec: RunSpec[Any], layout: Layout) -> list[int]:
     able = CAPABILITIES[layout.engine]
     legal = able.zero_stages_of_optimizer[spec.training.optimizer.name] or able.zero_stages
     alone = layout.data * layout.context == 1
-    least = {"none": 0 if alone else 1, "optimizer": 1, "parameters": 3}[spec.parallelism.offload]
+    least = {"none": 0 if alone else 1, "optimizer": 1, "parameters": 3}[layout.offload]
     return sorted(stage for stage in legal if stage >= least) or [max(legal)]
 
 
@@ -154,7 +264,18 @@ def _remarks(layout: Layout, spec: RunSpec[Any], per_node: int) -> list[str]:
 
 
 def _fits(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> bool:
-    return most_memory(layout, spec, architecture, hardware).total <= hardware.device.memory
+    return fits(memory_of(work_of(spec, architecture, layout), hardware), hardware)
+
+
+def _has_room(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> bool:
+    """Whether it fits and the allocator need give nothing back: what is asked of a value that a page left open."""
+    return most_memory(layout, spec, architecture, hardware).total <= capacity(hardware)
+
+
+def _parts(need: Memory) -> str:
+    """`52 GiB per rank (weights 7.4 GiB, ...)`."""
+    names = ("weights", "gradients", "optimizer", "activations", "logits")
+    return f"{format_bytes(needed(need))} per rank ({', '.join(f'{name} {format_bytes(getattr(need, name))}' for name in names)})"
 
 
 def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> Problem:
@@ -164,12 +285,9 @@ def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture
     most = max(stages) if layout.data > 1 else layout.zero
     best = replace(layout, zero=most if spec.parallelism.zero is None else spec.parallelism.zero)
     need = most_memory(best, spec, architecture, hardware)
-    parts = ", ".join(
-        f"{name} {format_bytes(getattr(need, name))}" for name in ("weights", "gradients", "optimizer", "activations", "logits")
-    )
     message = (
-        f"does not fit: {format_bytes(need.total)} per rank ({parts}) at ZeRO {best.zero}, micro-batch {best.micro_batch},"
-        f" on {layout.world_size} x {device.name} with {format_bytes(device.memory)} each"
+        f"does not fit: {_parts(need)} at ZeRO {best.zero}, micro-batch {best.micro_batch},"
+        f" on {layout.world_size} x {device.name} with {format_bytes(capacity(hardware))} each"
     )
     widest = replace(best, zero=max(stages), micro_batch=1, recompute="full")
     changes = [
@@ -183,13 +301,13 @@ def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture
         changes.append(("zero: 3, recompute: full, offload: optimizer", replace(widest, offload="optimizer")))
     for words, candidate in changes:
         if candidate != best and _fits(candidate, spec, architecture, hardware):
-            return Problem(path="parallelism", message=message, fix=f"it fits with parallelism: {{{words}}}")
+            return Problem(path="parallelism", about=best, message=message, fix=f"it fits with parallelism: {{{words}}}")
     if CAPABILITIES[layout.engine].splits_models:
-        return Problem(path="parallelism", message=message, fix="spread the model further (tensor, pipeline), or add nodes")
+        return Problem(path="parallelism", about=best, message=message, fix="spread the model further (tensor, pipeline), or add nodes")
     for power in range(1, 15):
         candidate = replace(widest, data=layout.data * 2**power)
         if _fits(candidate, spec, architecture, hardware):
             words = f"it fits on {candidate.world_size} devices with zero: {widest.zero}, recompute: full"
-            return Problem(path="parallelism", message=message, fix=words)
+            return Problem(path="parallelism", about=best, message=message, fix=words)
     fix = "take a smaller model or larger devices: no number of these holds it with this engine"
-    return Problem(path="parallelism", message=message, fix=fix)
+    return Problem(path="parallelism", about=best, message=message, fix=fix)

@@ -8,7 +8,7 @@ from orchestrator.errors import PlanError, Problem
 from orchestrator.registry import nearest, unknown
 from orchestrator.spec.cluster import ClusterSpec
 
-GB = 10**9
+GIB = 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +35,10 @@ class Device:
 
 
 def _gpu(name: str, memory: int, bandwidth: float, link: float, *, sms: int = 108, **peaks: float) -> Device:
-    """A row of the table: GB of memory, TB/s of it, GB/s of links one way, dense TFLOP/s by precision."""
+    """A row of the table: GiB of memory (what makers print as GB), TB/s of it, GB/s of links one way, dense TFLOP/s by precision."""
     supports = ("fp32", "bf16") if "bf16" in peaks else ("fp32",)
     return Device(
-        name=name, kind="cuda", memory=memory * GB, memory_bandwidth=bandwidth * 1e12, link_bandwidth=link * 1e9, sms=sms,
+        name=name, kind="cuda", memory=memory * GIB, memory_bandwidth=bandwidth * 1e12, link_bandwidth=link * 1e9, sms=sms,
         peak={precision: tflops * 1e12 for precision, tflops in peaks.items()}, supports=supports,
     )  # fmt: skip
 

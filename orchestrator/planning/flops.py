@@ -82,3 +82,35 @@ CONVENTIONS: MappingProxyType[str, Callable[[Counts], float]] = MappingProxyType
 def flops_per_token(architecture: Architecture, sequence_length: int, convention: str) -> float:
     """Training FLOPs per token by a convention of CONVENTIONS; KeyError for another name."""
     return CONVENTIONS[convention](counts(architecture, sequence_length))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passes:
+    """FLOPs of one token that are made in each pass of a step."""
+
+    forward: float
+    backward: float
+    recomputed: float
+
+    @property
+    def model(self) -> float:
+        """What the model asks for."""
+        return self.forward + self.backward
+
+    @property
+    def hardware(self) -> float:
+        """What the devices do."""
+        return self.model + self.recomputed
+
+
+def passes(architecture: Architecture, sequence_length: int, *, recompute: str, causal: bool) -> Passes:
+    """The FLOPs of one token pass by pass.
+
+    recompute: `full` makes the blocks' forward pass once more, `selective` their scores, `none` nothing.
+    causal: whether the masked half of the scores is left out, as fused attention does, or made, as products do.
+    """
+    counted = counts(architecture, sequence_length)
+    scores = counted.scores / 2 if causal else float(counted.scores)
+    forward = 2 * (counted.blocks + counted.head) + scores
+    again = {"full": 2 * counted.blocks + scores, "selective": scores, "none": 0.0}
+    return Passes(forward=forward, backward=2 * forward, recomputed=again[recompute])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from orchestrator.planning.calibration import CPU, CUDA, Calibration
+from orchestrator.planning.calibration import Calibration, default_of
 from orchestrator.planning.devices import Device, device_of
 from orchestrator.spec.cluster import ClusterSpec
 
@@ -23,16 +23,30 @@ class Hardware:
     calibration: Calibration
     cores: int | None = None
     """CPU cores of a node, which workers on the CPU share."""
+    host_memory: int | None = None
+    """Bytes of a node's own memory, which offload fills; None where the page does not say."""
 
 
 def hardware_of(cluster: ClusterSpec) -> Hardware:
     """The hardware a grounded cluster page means. Raises PlanError for an accelerator nothing is known of."""
-    device, node = device_of(cluster), cluster.node
+    node = cluster.node
+    device = _measured(device_of(cluster), cluster)
     count = node.count or 1
     share = cluster.network.bandwidth / count if cluster.network else device.link_bandwidth
-    base = CPU if device.kind == "cpu" else CUDA
+    base = default_of(device.name, device.kind)
     return Hardware(
         device=device, per_node=count, domain=(node.links.devices if node.links else None) or count,
         link_bandwidth=device.link_bandwidth, network_bandwidth=min(share, device.link_bandwidth or share),
-        calibration=base.replaced(cluster.calibration), cores=node.cores,
+        calibration=base.replaced(cluster.calibration), cores=node.cores, host_memory=node.host_memory,
+    )  # fmt: skip
+
+
+def _measured(device: Device, cluster: ClusterSpec) -> Device:
+    """The device with what was measured where no data sheet has it: of a worker, which may be less than a core."""
+    said, node = cluster.calibration, cluster.node
+    turn = min(1.0, node.cores / (node.count or 1)) if node.cores else 1.0
+    peak = {str(name): value * 1e12 * turn for name, value in (said.peak_tflops or {}).items()}
+    return replace(
+        device, peak={**device.peak, **peak}, memory_bandwidth=float(said.memory_bandwidth or device.memory_bandwidth),
+        link_bandwidth=float(said.link_bandwidth or device.link_bandwidth),
     )  # fmt: skip

@@ -3,6 +3,8 @@
 Advice written beside a rule knows that rule alone, and following it broke the next one. Here a few keys of
 `parallelism` are changed at a time, nearest first, until the whole planner accepts: every rule, and memory.
 
+What no layout holds is answered with what would: offload, or so many nodes.
+
 Near means few keys changed, then the same engine, then small ratios of degrees.
 """
 
@@ -15,17 +17,20 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.architecture.stack import Architecture
-from orchestrator.errors import PlanError, Problem
+from orchestrator.errors import PlanError
 from orchestrator.planning.capabilities import CAPABILITIES
-from orchestrator.planning.choose import choose_layout, resolve
+from orchestrator.planning.choose import choose_layout, most_memory, resolve
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.rules import Case, batch_sizes_gcd, breaks_no_rule, case_of, divisors
-from orchestrator.spec.run import RunSpec
+from orchestrator.spec.run import Parallelism, RunSpec
+from orchestrator.units import format_bytes
 
 Changes = Mapping[str, Any]
 
 MOST_CHANGES = 3
+MOST_DOUBLINGS = 6
+"""How often the nodes are doubled to find how many hold a run."""
 MOST_PLANNED = 60
 """Layouts that break no rule and are planned to see whether they fit: a refusal still comes at once."""
 _VALUES_PER_KEY = (8, 6, 3)
@@ -40,11 +45,16 @@ def with_nearest(
     within_reach = all(problem.path.startswith(("parallelism", "training.batch")) for problem in error.problems)
     if not within_reach or "it fits " in last.fix:
         return error
-    changes = nearest(spec, architecture, hardware, devices)
+    searched = bool(spec.parallelism.open) and hardware.device.kind != "cpu"
+    changes = None if searched else nearest(spec, architecture, hardware, devices)
+    if changes is None and last.message.startswith("does not fit"):
+        ways = what_holds_it(spec, architecture, hardware, devices)
+        fix = f"it fits {', or '.join(ways)}" if ways else last.fix
+        return PlanError([*others, replace(last, fix=fix)])
     if changes is None:
         return error
     fix = f"{last.fix}; nearest legal layout: {as_page(changes)}, or SET=\"{as_overrides(changes)}\""
-    return PlanError([*others, Problem(path=last.path, message=last.message, fix=fix)])
+    return PlanError([*others, replace(last, fix=fix)])
 
 
 def nearest(
@@ -61,6 +71,65 @@ def nearest(
         if _is_planned(_changed(spec, changes), case, hardware):
             return changes
     return None
+
+
+def what_holds_it(spec: RunSpec[Any], architecture: Architecture, hardware: Hardware, devices: int) -> list[str]:
+    """Ways to hold what these devices cannot: the host's memory, and the fewest nodes; each tried, in words."""
+    ways = []
+    offloaded = None if hardware.device.kind == "cpu" else _offloaded(spec, architecture, hardware, devices)
+    if offloaded is not None:
+        host = "" if hardware.host_memory else f" ({format_bytes(offloaded[1])} of a node's own memory)"
+        ways.append(f"with {as_page(offloaded[0])}{host}")
+    nodes = _fewest_nodes(spec, architecture, hardware, devices)
+    if nodes is not None:
+        ways.append(f"on {nodes} nodes of {hardware.per_node}")
+    return ways
+
+
+def _offloaded(spec: RunSpec[Any], architecture: Architecture, hardware: Hardware, devices: int) -> tuple[Changes, int] | None:
+    """Keys of a layout that keeps the optimizer, or all parameters, in host memory, and what that takes on a node."""
+    for offload in ("optimizer", "parameters"):
+        try:
+            layout, _ = choose_layout(_changed(spec, {"offload": offload}), architecture, hardware, devices)
+        except PlanError:
+            continue
+        changes = {"zero": layout.zero, "recompute": layout.recompute, "offload": offload}
+        if layout.world_size == layout.data and _holds(_said(spec, changes), architecture, hardware, devices):
+            host = most_memory(layout, spec, architecture, hardware).host
+            return changes, host * min(hardware.per_node, layout.world_size)
+    return None
+
+
+def _fewest_nodes(spec: RunSpec[Any], architecture: Architecture, hardware: Hardware, devices: int) -> int | None:
+    """The fewest nodes of the same kind that hold the run as it is said, or nearly so."""
+    now = -(-devices // hardware.per_node)
+
+    def holds(nodes: int) -> bool:
+        return _holds(spec, architecture, hardware, nodes * hardware.per_node)
+
+    enough = next((now * 2**power for power in range(1, MOST_DOUBLINGS + 1) if holds(now * 2**power)), None)
+    if enough is None:
+        return None
+    below = enough // 2
+    while enough - below > max(1, enough // 8):
+        middle = (below + enough) // 2
+        below, enough = (below, middle) if holds(middle) else (middle, enough)
+    return enough
+
+
+def _holds(spec: RunSpec[Any], architecture: Architecture, hardware: Hardware, devices: int) -> bool:
+    try:
+        choose_layout(spec, architecture, hardware, devices)
+    except PlanError:
+        return False
+    return True
+
+
+def _said(spec: RunSpec[Any], changes: Changes) -> RunSpec[Any]:
+    """The page with keys changed; one that is searched says nothing but these."""
+    if not spec.parallelism.open:
+        return _changed(spec, changes)
+    return spec.model_copy(update={"parallelism": Parallelism(**changes)})
 
 
 def as_page(changes: Changes) -> str:
@@ -86,11 +155,7 @@ def _breaks_no_rule(spec: RunSpec[Any], case: Case) -> bool:
 
 
 def _is_planned(spec: RunSpec[Any], case: Case, hardware: Hardware) -> bool:
-    try:
-        choose_layout(spec, case.architecture, hardware, case.devices)
-    except PlanError:
-        return False
-    return True
+    return _holds(spec, case.architecture, hardware, case.devices)
 
 
 def _domains(case: Case) -> dict[str, list[Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.architecture.stack import Architecture
 from orchestrator.errors import PlanError
 from orchestrator.planning.batch import BatchPlan, segments_of
-from orchestrator.planning.choose import choose_layout
+from orchestrator.planning.choose import choose, choose_layout
 from orchestrator.planning.devices import Device
 from orchestrator.planning.hardware import Hardware, hardware_of
 from orchestrator.planning.layout import Layout
@@ -18,6 +18,7 @@ from orchestrator.planning.mesh import coordinates
 from orchestrator.planning.neighbours import with_nearest
 from orchestrator.planning.rank_map import map_as_data
 from orchestrator.planning.schedule import LrSchedule, resolve_schedule
+from orchestrator.planning.search import Candidate, Searched
 from orchestrator.planning.stages import Stages, split
 from orchestrator.planning.time import CONVENTION, Time, time_of
 from orchestrator.planning.work import Work, work_of
@@ -42,6 +43,10 @@ class Plan:
     """Bytes on one rank of every pipeline stage."""
     time: Time
     reasons: tuple[str, ...]
+    candidates: tuple[Candidate, ...] = ()
+    """The best layouts of a search, the chosen one first; none where the page says its layout."""
+    searched: Searched | None = None
+    """How many layouts the search found legal, estimated and fitting."""
 
     @property
     def work(self) -> Work:
@@ -190,6 +195,8 @@ class Plan:
             "time": asdict(self.time) | {"step_s": self.time.step_s},
             "checkpoint_bytes": self.checkpoint_bytes,
             "reasons": list(self.reasons),
+            "candidates": [candidate.as_dict() for candidate in self.candidates],
+            "searched": asdict(self.searched) if self.searched else None,
         }
 
 
@@ -205,9 +212,10 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
     hardware = hardware_of(cluster)
     devices = world_size or cluster.nodes * cluster.node.count
     try:
-        layout, reasons = choose_layout(spec, architecture, hardware, devices)
+        choice = choose(spec, architecture, hardware, devices, exactly=world_size is not None)
     except PlanError as error:
         raise with_nearest(error, spec, architecture, hardware, devices) from None
+    layout, reasons = choice.layout, choice.reasons
     if world_size is not None and layout.world_size != world_size:
         replica = layout.world_size // layout.data
         quantum = f"; legal gangs are multiples of {replica}" if replica > 1 else ""
@@ -230,11 +238,13 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
         schedule=resolve_schedule(training.schedule, training.optimizer.lr, batch, total_steps),
         total_steps=total_steps, stage_memory=memory_of(work, hardware), reasons=reasons,
         time=time_of(work, hardware, total_tokens=batch.tokens_after(total_steps), price=cluster.price_per_device_hour),
+        candidates=choice.candidates, searched=choice.searched,
     )  # fmt: skip
 
 
 def largest_gang(spec: RunSpec[Any], cluster: ClusterSpec, at_most: int) -> int:
-    """The most ranks, up to `at_most`, that the run can go on with: data shrinks, a replica never does.
+    """The most ranks, up to `at_most`, that the run can go on with: data shrinks, a replica never does. Where the page
+    leaves the layout open, as many as the fastest layout on what is left takes.
 
     Raises PlanError when not even that is legal, as where `data` was said.
     """

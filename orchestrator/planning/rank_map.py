@@ -47,16 +47,24 @@ def map_as_data(layout: Layout, per_node: int) -> dict[str, Any]:
 def map_lines(plan: Plan) -> list[str]:
     """The map on a screen: a line per stage; then, for few ranks, a row per node, else how groups lie."""
     layout, per_node = plan.layout, plan.per_node
-    few = plan.nodes <= 4 and per_node <= 8 and layout.pipeline + plan.nodes <= MOST_LINES
-    if few:
+    if _few(plan):
         stages = [f"stage {stage}: {describe(chunks)}" for stage, chunks in enumerate(plan.stages)] if layout.pipeline > 1 else []
-        return [*stages, *(_node_line(plan, node) for node in range(plan.nodes))]
+        return [*stages, *node_lines(plan)]
     rows = [_stage_line(plan, stage, chunks) for stage, chunks in enumerate(plan.stages)]
     most = MOST_LINES - 1
     if len(rows) > most:
         head, tail = (most - 1) // 2, most - 1 - (most - 1) // 2
         rows = [*rows[:head], f"... {len(rows) - head - tail} stages more", *rows[-tail:]]
     return [*rows, _groups_line(layout, per_node)]
+
+
+def node_lines(plan: Plan) -> list[str]:
+    """What a screen shows beside a table of stages: a row per node for few ranks, else how groups lie."""
+    return [_node_line(plan, node) for node in range(plan.nodes)] if _few(plan) else [_groups_line(plan.layout, plan.per_node)]
+
+
+def _few(plan: Plan) -> bool:
+    return plan.nodes <= 4 and plan.per_node <= 8 and plan.pipeline + plan.nodes <= MOST_LINES
 
 
 def describe(chunks: Sequence[Chunk]) -> str:

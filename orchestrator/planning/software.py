@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from orchestrator.planning.held import Held
+
 
 @dataclass(frozen=True, kw_only=True)
 class Software:
@@ -17,27 +19,43 @@ class Software:
 
     attention: `fused`, no matrix of scores is kept or written (FlashAttention); `scores`, it is (Megatron-LM before it).
     causal_skips: whether fused attention skips the masked half.
+    attention_speed: of its fused kernel, to FlashAttention-2's on the same device.
     gradient_bytes: bytes per parameter of the gradient buffer that is reduced; None: that of the weights.
-    overlaps_gradients, overlaps_gathers, overlaps_tensor: which communication may run behind computing.
+    overlaps_gradients, overlaps_gathers, overlaps_tensor, overlaps_experts: which communication may run behind computing.
     compiled: elementwise operations are fused by a compiler.
+    selective: fraction of the forward products that selective recomputation takes again, beside all that is no product.
+    stops_early: full recomputation ends where the last kept tensor is made, so that a block's last product is not taken
+        again (torch.utils.checkpoint with `use_reentrant=False` since PyTorch 2.1).
+    adds_in_products: the product that makes a weight's gradient adds it to the buffer (Megatron-LM since 2022).
+    reduces_once: under ZeRO 3 gradients stay whole until a step's last micro-batch (FSDP2's `set_requires_gradient_sync`).
+    one_copy: a token goes to a node once, however many of its experts are there (DeepEP).
     graphs: the host launches whole graphs, so that its overhead does not count.
     """
 
     attention: Literal["fused", "scores"] = "fused"
     causal_skips: bool = True
+    attention_speed: float = 1.0
     gradient_bytes: int | None = None
     overlaps_gradients: bool = False
     overlaps_gathers: bool = False
     overlaps_tensor: bool = False
+    overlaps_experts: bool = False
     compiled: bool = False
+    selective: float = 0.0
+    stops_early: bool = False
+    adds_in_products: bool = False
+    reduces_once: bool = False
+    one_copy: bool = False
     graphs: bool = False
+    held: Held | None = None
+    """What it holds in memory; None: what the layout's engine does (held.py)."""
 
 
 ENGINES: MappingProxyType[str, Software] = MappingProxyType(
     {
-        "reference": Software(gradient_bytes=4),
-        "deepspeed": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True),
-        "megatron": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True),
+        "reference": Software(gradient_bytes=4, stops_early=True),
+        "deepspeed": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, stops_early=True),
+        "megatron": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, adds_in_products=True),
     }
 )
 """The stacks of this project's engines."""

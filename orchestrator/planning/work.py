@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.architecture.stack import Architecture
+from orchestrator.planning.held import ENGINES as HELD
+from orchestrator.planning.held import Held
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.software import ENGINES, Software
 from orchestrator.planning.stages import Stages, split
@@ -51,6 +53,11 @@ class Work:
     def width(self) -> int:
         """Bytes of a weight and of an activation."""
         return 4 if self.precision == "fp32" else 2
+
+    @property
+    def held(self) -> Held:
+        """What the software holds in memory."""
+        return self.software.held or HELD[self.layout.engine]
 
 
 def work_of(spec: RunSpec[Any], architecture: Architecture, layout: Layout) -> Work:

@@ -48,6 +48,20 @@ class Network(Section):
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
+class HostCost(Section):
+    """Microseconds that an engine's own Python takes on the CPU, whatever the model computes."""
+
+    step_us: Annotated[float, Field(ge=0)]
+    """Once a step."""
+    pass_us: Annotated[float, Field(ge=0)]
+    """Per micro-batch, forward and backward."""
+    block_us: Annotated[float, Field(ge=0)]
+    """Per dense block of a micro-batch, forward and backward."""
+
+
+Measured = Literal["reference", "deepspeed-0", "deepspeed-1", "deepspeed-2", "deepspeed-3", "megatron"]
+
+
 class Calibration(Section):
     """What measurements say of this cluster, each number in place of the planner's default (`make calibrate` writes it).
 
@@ -58,6 +72,8 @@ class Calibration(Section):
     """Fraction of peak that large matrix products reach."""
     attention_efficiency: Fraction | None = None
     """Fraction of peak that fused attention's forward pass reaches."""
+    expert_efficiency: Fraction | None = None
+    """Speed of experts' products and copies as a fraction of what plain ones would reach."""
     memory_efficiency: Fraction | None = None
     """Fraction of the memory's bandwidth that memory-bound operations reach."""
     launch_overhead_us: float | None = Field(default=None, ge=0)
@@ -78,6 +94,16 @@ class Calibration(Section):
     """Bytes of a rank before it holds a model: interpreter and libraries on CPU; context and communication buffers on CUDA."""
     fragmentation: Annotated[float, Field(ge=0, lt=1)] | None = None
     """What the allocator holds beyond what is allocated, as a fraction of the allocated."""
+    peak_tflops: dict[Literal["fp32", "fp16", "bf16", "fp8"], Annotated[float, Field(gt=0)]] | None = None
+    """TFLOP/s of the best matrix product, where no data sheet has a peak: of one core, while all cores are at work."""
+    memory_bandwidth: Annotated[Bytes, Field(gt=0)] | None = None
+    """Bytes per second of one device's memory, where no data sheet has it."""
+    link_bandwidth: Annotated[Bytes, Field(gt=0)] | None = None
+    """Bytes per second of the links, one direction, where no data sheet has it: gloo between processes of one machine."""
+    turn_us: float | None = Field(default=None, ge=0)
+    """Microseconds per rank that a collective on the CPU takes longer where workers outnumber cores."""
+    host: dict[Measured, HostCost] | None = None
+    """What each engine's own Python takes on the CPU; DeepSpeed's by stage of ZeRO."""
     error: dict[Literal["time", "memory"], Annotated[float, Field(ge=0)]] | None = None
     """Mean absolute relative error that these numbers showed on measurements they were not fitted to."""
     source: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import (
     BeforeValidator,
@@ -66,7 +66,18 @@ class Data(Section):
 
 
 class Parallelism(Section):
-    """Layout: changes speed and memory, never the curve. Everything not said is `auto`."""
+    """Layout: changes speed and memory, never the curve.
+
+    A key that says `auto` is searched: the planner ranks every legal layout by its predicted step time. The word `auto` for
+    the whole section says it of all keys. A key that is not said is as plain as can be: degrees of 1 and what follows.
+    """
+
+    automatic: ClassVar[tuple[str, ...]] = (
+        "engine", "data", "tensor", "sequence_parallel", "pipeline", "virtual", "context", "expert", "expert_tensor",
+        "micro_batch", "zero", "offload", "recompute",
+    )  # fmt: skip
+    searched: ClassVar[tuple[str, ...]] = ("tensor", "pipeline", "virtual", "context", "expert", "offload", "recompute")
+    """Keys whose `auto`, which has to be said, begins a search. `auto` is the default of the others."""
 
     engine: Literal["auto", "reference", "deepspeed", "megatron"] = "auto"
     data: Degree = None
@@ -74,7 +85,7 @@ class Parallelism(Section):
     sequence_parallel: Switch = None
     """Whether tensor-parallel ranks share out the sequence between matrices; `auto`: where tensor is above 1."""
     pipeline: Degree = 1
-    virtual: int = Field(default=1, ge=1, le=2**10)
+    virtual: Degree = 1
     """Model chunks per pipeline rank, interleaved (Narayanan et al. 2021, section 2.2)."""
     context: Degree = 1
     """Ranks that share out each sequence."""
@@ -86,10 +97,16 @@ class Parallelism(Section):
     """Sequences per forward pass on one rank."""
     zero: ZeroStage = None
     """ZeRO stage: 0 nothing, 1 optimizer states, 2 gradients too, 3 parameters too are partitioned."""
-    offload: Literal["none", "optimizer", "parameters"] = "none"
-    """What ZeRO keeps in host memory; `parameters` includes the optimizer and needs stage 3."""
-    recompute: Literal["none", "selective", "full"] = "none"
+    offload: Literal["auto", "none", "optimizer", "parameters"] = "none"
+    """What ZeRO keeps in host memory; `parameters` includes the optimizer and needs stage 3. `auto`: nothing, unless only
+    that fits and the cluster page says `host_memory`."""
+    recompute: Literal["auto", "none", "selective", "full"] = "none"
     """Activations computed again in the backward pass: none, attention's core, or whole layers."""
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The keys that say `auto` where that is not the default: what a search is for."""
+        return tuple(key for key in self.searched if getattr(self, key) in (None, "auto"))
 
 
 class Checkpoint(Section):
@@ -137,7 +154,7 @@ class _OrAuto:
 
 
 def _parallelism(value: Any) -> Any:
-    return {} if value == "auto" else value
+    return dict.fromkeys(Parallelism.automatic, "auto") if value == "auto" else value
 
 
 class RunSpec(Section, Generic[F]):

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from orchestrator.errors import PlanError
 from orchestrator.launch import foreground
-from orchestrator.launch.foreground import Places, plan_for, train_job
+from orchestrator.launch.foreground import Places, train_job
 from orchestrator.launch.ground import devices_said, ground
 from orchestrator.launch.inventory import node_resources
 from orchestrator.launch.job import JobResult, TrainJob
 from orchestrator.launch.machine import Gpu, Machine
+from orchestrator.launch.planned import plan_for
 from orchestrator.spec import ClusterSpec, LoadedRun, load_cluster, load_run
 from orchestrator.training.rundir import RunDir
 from tests.training.runs import Site

@@ -43,13 +43,14 @@ class TestWhatShips:
     def test_llama_trains_on_one_h100_node(self, name: str) -> None:
         plan = shipped(name, "one-node-h100")
         assert plan.memory.total <= plan.device_spec.memory
-        assert (plan.engine, plan.world_size, plan.data) == ("deepspeed", 8, 8)
+        assert plan.world_size == 8
+        assert plan.layout == plan.candidates[0].layout
 
-    @pytest.mark.parametrize(("name", "days"), [("7b", (3, 8)), ("33b", (20, 60)), ("65b", (21, 100))])
-    def test_llama_takes_days_on_its_cluster(self, name: str, days: tuple[float, float]) -> None:
-        """The paper: 65B took about 21 days on 2048 A100. Without overlap an estimate lies above, never below."""
+    @pytest.mark.parametrize(("name", "hours"), [("7b", 82_432), ("33b", 530_432), ("65b", 1_022_362)])
+    def test_llama_takes_days_on_its_cluster(self, name: str, hours: int) -> None:
+        """arXiv:2302.13971, table 15: GPU hours on A100-80GB. They hold restarts and an implementation of its own, not a layout of ours."""
         plan = shipped(name, "llama-2048xa100")
-        assert days[0] <= plan.time.total_s / 86400 <= days[1]
+        assert 0.6 * hours <= plan.time.total_s / 3600 * 2048 <= 1.4 * hours
         assert (plan.world_size, plan.nodes, plan.total_steps) == (2048, 256, -(-plan.spec.training.tokens // (2048 * 2048)))
 
     def test_65b_does_not_fit_on_one_node_and_says_what_would(self) -> None:
@@ -126,7 +127,7 @@ class TestDevices:
         slow = ClusterSpec.model_validate({"nodes": 4, "node": {"accelerator": "H100", "count": 8}, "network": {"bandwidth": "1MB"}})
         inside = make_plan(run(parallelism={"data": 8}), slow)
         assert inside.nodes == 1
-        assert inside.time.communication_s < 1.0
+        assert inside.time.step.gradients + inside.time.step.gathers < 1.0
 
 
 @st.composite
@@ -179,7 +180,8 @@ def test_a_plan_that_is_accepted_breaks_no_rule(spec: RunSpec[Any], devices: int
 class TestThePlanItself:
     def test_it_is_json_and_says_what_the_estimates_assume(self) -> None:
         told = json.loads(json.dumps(tiny_plan().as_dict()))
-        assert told["time"]["calibrated"] is False
+        assert set(told["time"]) >= {"step", "step_s", "tokens_per_s", "mfu", "total_s", "cost"}
+        assert sum(told["time"]["step"].values()) == pytest.approx(told["time"]["step_s"])
         assert told["tokens"] == 20 * 8 * 32
         assert told["batch"] == [{"first_step": 1, "first_sample": 0, "sequences": 8, "accumulation": 4}]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from data_pipeline.mixture import load_mixture
 from orchestrator.pages import parse_page, read_page_tree
+from orchestrator.planning.hardware import hardware_of
 from orchestrator.planning.rules import check_page
 from orchestrator.spec import load_cluster, load_run
 from orchestrator.spec.load import run_spec_type
@@ -44,6 +46,34 @@ def test_a_run_page_is_good(page: Path) -> None:
 @pytest.mark.parametrize("page", CLUSTERS, ids=named)
 def test_a_cluster_page_is_good(page: Path) -> None:
     assert load_cluster(page).name == page.stem
+
+
+@pytest.mark.parametrize("page", CLUSTERS, ids=named)
+def test_the_hardware_of_a_cluster_page_is_known_and_has_a_source(page: Path) -> None:
+    """Every number is in a comment with where it comes from; a price is one of them."""
+    spec, text = load_cluster(page).spec, page.read_text("utf-8")
+    if spec.node.accelerator in ("local", "cpu"):
+        return
+    hardware = hardware_of(spec)
+    assert hardware.per_node == spec.node.count
+    comments = " ".join(line.removeprefix("# ") for line in text.splitlines()[1:] if line.startswith("#"))
+    assert re.search(r"arXiv:|data sheet|IDRIS|AWS", comments)
+    assert spec.network or spec.nodes == 1
+    assert spec.price_per_device_hour is None or f"${spec.price_per_device_hour:.2f} per device" in comments
+
+
+def test_the_clusters_that_published_runs_were_on_are_all_there() -> None:
+    """Names are a contract: scripts and readers use them."""
+    shipped = {page.stem for page in CLUSTERS}
+    assert shipped >= {
+        "laptop", "laptop-3-nodes", "one-node-h100", "one-node-h200", "bloom-48xa100-80", "neox-12xa100-40", "llama-2048xa100",
+        "selene-384xa100-80", "jean-zay-261xv100-32", "llama3-2048xh100", "dgx-gb200-nvl72", "cloud-4xa100-40",
+    }  # fmt: skip
+
+
+def test_an_nvl72_joins_72_devices_of_18_trays() -> None:
+    hardware = hardware_of(load_cluster(ROOT / "cluster/dgx-gb200-nvl72.yaml").spec)
+    assert (hardware.per_node, hardware.domain, hardware.link_bandwidth) == (4, 72, 900e9)
 
 
 @pytest.mark.parametrize("page", RUNS, ids=named)

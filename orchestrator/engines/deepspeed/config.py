@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.planning.memory.whole import BUCKET_ELEMENTS
+from orchestrator.planning.held import BUCKET_ELEMENTS
 
 if TYPE_CHECKING:
     from orchestrator.planning.plan import Plan

@@ -1,34 +1,25 @@
 """A CSV of published runs -> Run: work, hardware, and what was measured.
 
-Two headers are known: `published_runs.csv`'s, and that of the vTrain project's own table (one row per run of
-Megatron-DeepSpeed on a single node; https://github.com/VIA-Research/vTrain). A row that cannot be used is kept with
-the reason: what is left out of a score is part of the score.
+A row that cannot be used is kept with the reason: what is left out of a score is part of the score.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.errors import PageError, Problem
 from orchestrator.planning.flops import flops_per_token
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.layout import Layout
+from orchestrator.planning.published.cells import read_cells
 from orchestrator.planning.published.machines import hardware_of_row
 from orchestrator.planning.published.models import architecture_of
 from orchestrator.planning.published.stacks import software_of
 from orchestrator.planning.stages import Chunk, Stages
 from orchestrator.planning.work import Work
 
-COLUMNS = ["id", "paper", "model", "params_B", "layers", "hidden", "heads", "kv_heads", "ffn", "vocab", "seq", "global_batch_seqs", "micro_batch", "gpu_type", "n_gpus", "tp", "pp", "vpp", "dp", "ep", "cp", "zero_stage", "recompute", "precision", "interconnect", "achieved_tflops_per_gpu", "mfu_pct", "tokens_per_s_per_gpu", "step_time_s", "peak_mem_GB", "source", "verified", "flops_convention", "notes"]
-_VTRAIN = {
-    "# GPUs": "n_gpus", "global batch": "global_batch_seqs", "micro batch": "micro_batch", "hidden size": "hidden",
-    "attention heads": "heads", "# layers": "layers", "sequence length": "seq", "tensor parallelism": "tp",
-    "data parallelism": "dp", "pipeline parallelism": "pp", "iteration time (ms)": "step_time_s",
-}  # fmt: skip
 _CONVENTIONS = (
     ("HFU 96Bslh2", "SC21"), ("HFU ~8*N", "8N"), ("HFU 8", "8N"), ("model FLOPs: 6*(N", "Bridge"), ("model FLOPs as Bridge", "Bridge"),
     ("model FLOPs 6N+12", "PaLM"), ("6P+12LDS", "PaLM"), ("model FLOPs (no recompute)", "torchtitan"),
@@ -64,35 +55,15 @@ class Unusable:
 
 
 def read_runs(path: Path) -> tuple[list[Run], list[Unusable]]:
-    """The runs of a CSV, and the rows that cannot be used. Raises PageError for a header that is neither of the two."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        header = reader.fieldnames or []
-        rows = [dict(row) for row in reader]
-    if set(_VTRAIN) <= set(header):
-        rows = [_from_vtrain(row, number) for number, row in enumerate(rows, 1)]
-    elif missing := [name for name in COLUMNS if name not in header]:
-        problem = Problem(path="header", message=f"{path} lacks the columns {', '.join(missing)}", fix="see planning/published/rows.py")
-        raise PageError([problem])
+    """The runs of a CSV, and the rows that cannot be used. Raises PageError as `read_cells` does."""
     runs: list[Run] = []
     unusable: list[Unusable] = []
-    for row in rows:
+    for row in read_cells(path):
         try:
             runs.append(_run(row))
         except ValueError as error:
             unusable.append(Unusable(id=row["id"], source=row["paper"], reason=str(error)))
     return runs, unusable
-
-
-def _from_vtrain(row: Mapping[str, str], number: int) -> dict[str, str]:
-    """As configured there: GPT-2's vocabulary, fp16, everything recomputed, DeepSpeed's ZeRO 1 (its README and configs)."""
-    said = {ours: row[theirs] for theirs, ours in _VTRAIN.items()}
-    said["step_time_s"] = str(float(said["step_time_s"]) / 1000)
-    fixed = {
-        "id": f"vtrain_single_{number}", "paper": "vTrain (MICRO24) single-node ground truth", "model": "GPT", "vocab": "51200",
-        "gpu_type": "A100-80GB-SXM", "recompute": "full", "precision": "fp16", "zero_stage": "1", "interconnect": "NVLink3",
-    }  # fmt: skip
-    return dict.fromkeys(COLUMNS, "") | fixed | said
 
 
 def _run(row: Mapping[str, str]) -> Run:
@@ -105,22 +76,41 @@ def _run(row: Mapping[str, str]) -> Run:
     if "(36108)" in notes or ("alt quantisation" in notes and "layout cells" in notes):
         raise ValueError("two runs in one row")
     architecture = architecture_of(row)
-    devices, layout = int(row["n_gpus"] or 0), _layout(row)
+    devices, layout = _whole(row, "n_gpus"), _layout(row)
     if layout.world_size != devices:
         raise ValueError(f"{layout.product} ranks on {devices} devices")
-    sequences, length = int(row["global_batch_seqs"] or 0), int(row["seq"])
+    sequences, length = _whole(row, "global_batch_seqs"), _whole(row, "seq")
     if not sequences:
         raise ValueError("no global batch")
     dealt = _evenly(len(architecture.blocks), layout) if layout.pipeline > 1 else None
     work = Work(
         architecture=architecture, layout=layout, sequence_length=length, sequences=sequences,
-        precision=_precision(row["precision"]), optimizer="adamw", software=software_of(row["paper"]), dealt=dealt,
+        precision=_precision(row["precision"]), optimizer="adamw_8bit" if "BNB" in notes else "adamw", software=software_of(row["paper"], recompute=row["recompute"], notes=notes), dealt=dealt,
     )  # fmt: skip
+    hardware = hardware_of_row(row["gpu_type"], row["interconnect"], devices)
+    if work.precision == "fp4" and "fp4" not in hardware.device.peak:
+        raise ValueError("a precision of four bits, whose peak no data sheet here has")
     return Run(
-        id=row["id"], source=row["paper"], cluster=f"{row['paper']} | {row['gpu_type']}", work=work,
-        hardware=hardware_of_row(row["gpu_type"], row["interconnect"], devices), step_s=_step(row, work),
-        peak_bytes=float(row["peak_mem_GB"]) * _unit(row) if row["peak_mem_GB"] else None, out_of_memory="OOM" in notes, row=row,
+        id=row["id"], source=row["paper"], cluster=_cluster(row), work=work,
+        hardware=hardware, step_s=_step(row, work),
+        peak_bytes=float(row["peak_mem_GB"]) * _unit(row) if row["peak_mem_GB"] else None, out_of_memory=_failed(row), row=row,
     )  # fmt: skip
+
+
+def _whole(row: Mapping[str, str], name: str) -> int:
+    return int(float(row[name] or 0))
+
+
+def _failed(row: Mapping[str, str]) -> bool:
+    """Whether a run was tried and did not fit; a note may speak of one that came close, and then something was measured."""
+    measured = any(row[name] for name in ("step_time_s", "tokens_per_s_per_gpu", "achieved_tflops_per_gpu", "peak_mem_GB"))
+    return "OOM" in row["notes"] and not measured
+
+
+def _cluster(row: Mapping[str, str]) -> str:
+    """A source and a kind of device. Releases of one recipe ran on the same machines, so they share their constants."""
+    source = re.sub(r" \d\d\.\d\d(\.\d+)?$", "", row["paper"])
+    return f"{source} | {row['gpu_type']}"
 
 
 def _unit(row: Mapping[str, str]) -> float:
@@ -129,29 +119,52 @@ def _unit(row: Mapping[str, str]) -> float:
 
 
 def _layout(row: Mapping[str, str]) -> Layout:
-    degree = {name: int(row[name] or 1) for name in ("tp", "pp", "vpp", "ep", "cp")}
-    devices = int(row["n_gpus"] or 0)
+    degree = {name: _whole(row, name) or 1 for name in ("tp", "pp", "ep", "cp")}
+    devices = _whole(row, "n_gpus")
     model = degree["tp"] * degree["pp"] * degree["cp"]
     if not devices or devices % model:
         raise ValueError(f"tp x pp x cp = {model} does not divide {devices} devices")
-    zero = int(re.match(r"\d", row["zero_stage"] or "1")[0])  # type: ignore[index]
+    stage = re.match(r"[0-3]", row["zero_stage"] or "1")
+    if stage is None:
+        raise ValueError(f"zero_stage {row['zero_stage']!r} starts with none of 0, 1, 2 and 3")
+    zero = int(stage[0])
     if "offload" in row["zero_stage"]:
         raise ValueError("offload to host memory")
     recompute = row["recompute"]
-    sequence_parallel = degree["tp"] > 1 and ("sequence_parallel" in recompute or not re.search(r"SC21|README|BLOOM|bigscience|vTrain|NeoX|full", row["paper"] + recompute))
+    before_it = re.search(r"SC21|README|BLOOM|bigscience|vTrain|NeoX|Korthikanti|OPT|MT-NLG", row["paper"])
+    sequence_parallel = degree["tp"] > 1 and ("sequence_parallel" in recompute or not before_it)
     return Layout(
         engine="megatron" if zero < 3 else "deepspeed", data=devices // model, tensor=degree["tp"], pipeline=degree["pp"],
-        micro_batch=int(row["micro_batch"] or 1), zero=zero, offload="none",
-        recompute="full" if recompute == "full" else "selective" if recompute.startswith("selective") else "none",
-        context=degree["cp"], virtual=degree["vpp"], expert=degree["ep"], expert_tensor=1 if degree["ep"] > 1 else degree["tp"],
+        micro_batch=_micro_batch(row, devices // model, degree["pp"]), zero=zero, offload="none",
+        recompute="full" if recompute == "full" else "selective" if re.search("(?i)selective(?!/none)|norm|act", recompute) else "none",
+        context=degree["cp"], virtual=_virtual(row), expert=degree["ep"], expert_tensor=1 if degree["ep"] > 1 else degree["tp"],
         sequence_parallel=sequence_parallel,
     )  # fmt: skip
 
 
+def _micro_batch(row: Mapping[str, str], data: int, pipeline: int) -> int:
+    """Said, or what is left of a replica's batch that is split into as many as there are stages; else the least."""
+    if not row["micro_batch"] and "split into pp microbatches" in row["notes"]:
+        return max(1, _whole(row, "global_batch_seqs") // (data * pipeline))
+    return _whole(row, "micro_batch") or 1
+
+
+def _virtual(row: Mapping[str, str]) -> int:
+    """Said; two where a row says that stages are interleaved and not how often: torchtitan's default under a schedule of
+    several stages per rank (its pipeline parallelism, `stages_per_rank`)."""
+    unsaid = 2 if "interleaved" in (row["id"] + row["notes"]).lower() and _whole(row, "pp") > 1 else 1
+    return _whole(row, "vpp") or unsaid
+
+
 def _evenly(layers: int, layout: Layout) -> Stages:
-    """As Megatron-LM deals them: the same number to every chunk, the first ones taking what is over."""
+    """As Megatron-LM deals them: the same number to every chunk, the first ones taking what is over.
+
+    Where only embedding and head counted as a layer each make it come out even, they do (BLOOM: 70 layers on 12 stages).
+    """
     pieces = layout.pipeline * layout.virtual
     sizes = [layers // pieces + (index < layers % pieces) for index in range(pieces)]
+    if layers % pieces and (layers + 2) % pieces == 0:
+        sizes = [(layers + 2) // pieces - (index in (0, pieces - 1)) for index in range(pieces)]
     edges = [sum(sizes[:index]) for index in range(pieces + 1)]
     chunks = [Chunk(first=edges[i], last=edges[i + 1], embedding=i == 0, head=i == pieces - 1) for i in range(pieces)]
     return tuple(tuple(chunks[stage :: layout.pipeline]) for stage in range(layout.pipeline))
@@ -159,13 +172,13 @@ def _evenly(layers: int, layout: Layout) -> Stages:
 
 def _precision(said: str) -> str:
     lowered = said.lower()
-    return "fp8" if re.search(r"fp8|float8|fp4", lowered) else "fp16" if "fp16" in lowered else "bf16"
+    if "fp4" in lowered:
+        return "fp4"
+    return "fp8" if re.search(r"fp8|float8", lowered) else "fp16" if "fp16" in lowered else "bf16"
 
 
 def _step(row: Mapping[str, str], work: Work) -> float | None:
     """Seconds per step: said, or from tokens per second, or from FLOP/s by the row's convention."""
-    if "OOM" in row["notes"]:
-        return None
     if row["step_time_s"]:
         return float(row["step_time_s"])
     if row["tokens_per_s_per_gpu"]:
@@ -183,9 +196,11 @@ def _step(row: Mapping[str, str], work: Work) -> float | None:
 
 
 def groups(runs: Sequence[Run]) -> dict[tuple[str, int], list[Run]]:
-    """Runs of one source, model and device count: those among which a planner would have chosen."""
+    """Runs of one source, kind of device, model, precision and device count: those among which a planner would have chosen."""
     found: dict[tuple[str, int], list[Run]] = {}
     for run in runs:
-        key = (f"{run.source} {run.row['model']} {len(run.work.architecture.blocks)}x{run.work.architecture.hidden} {run.work.sequence_length}", run.work.layout.world_size)
+        row = run.row
+        sizes = "x".join(row[name] for name in ("layers", "hidden", "heads", "seq"))
+        key = (f"{run.source} {row['gpu_type']} {row['model']} {sizes} {row['precision']}", run.work.layout.world_size)
         found.setdefault(key, []).append(run)
     return found

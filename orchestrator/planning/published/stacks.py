@@ -3,23 +3,60 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from orchestrator.planning.published.held import held_of
 from orchestrator.planning.software import Software
 
 _STACKS = (
-    (r"Korthikanti|SC21|Megatron-LM README|vTrain", Software(attention="scores", gradient_bytes=4)),
+    (r"Korthikanti", Software(attention="scores", gradient_bytes=4, adds_in_products=True)),
+    (r"SC21|Megatron-LM README|vTrain", Software(attention="scores", gradient_bytes=4)),
     (r"BLOOM|bigscience|NeoX|DeepSpeed on Azure|OPT", Software(attention="scores", gradient_bytes=2)),
-    (r"MosaicML", Software(gradient_bytes=2, overlaps_gradients=True, overlaps_gathers=True)),
-    (r"torchtitan|Kempner|FSDP|Playbook|SmolLM", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True)),
+    (r"MosaicML", Software(gradient_bytes=2, overlaps_gradients=True, overlaps_gathers=True, stops_early=True)),
+    (
+        r"Kempner",
+        Software(
+            gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True, stops_early=True, reduces_once=True,
+        ),
+    ),
+    (
+        r"torchtitan|FSDP|Playbook|SmolLM",
+        # "op" of torchtitan's selective recomputation keeps every second product and attention.
+        Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, compiled=True, selective=0.5, stops_early=True),
+    ),
     (r"llm\.c|modded|nanochat", Software(overlaps_gradients=True, compiled=True)),
-    (r"MegaScale", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True)),
+    (r"MegaScale", Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, adds_in_products=True)),
+    (
+        # DualPipe computes one micro-batch while it exchanges another (arXiv:2412.19437, section 3.2.1).
+        r"DeepSeek-V3 technical",
+        Software(
+            gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_experts=True, compiled=True, one_copy=True,
+            adds_in_products=True,
+        ),
+    ),
+    (
+        # cuDNN 9 and FlashAttention 3 on Hopper: 1.5 to 2 times FlashAttention-2 (arXiv:2407.08608, section 4.1).
+        r"Bridge",
+        Software(
+            attention_speed=1.5, gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, compiled=True,
+            one_copy=True, adds_in_products=True,
+        ),
+    ),
     (
         r"Bridge|NeMo|Megatron-Core|ModelZoo|Llama 3 Herd|DeepSeek",
-        Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, compiled=True),
+        Software(
+            gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, overlaps_tensor=True, compiled=True, one_copy=True,
+            adds_in_products=True,
+        ),
     ),
 )  # fmt: skip
 
 
-def software_of(paper: str) -> Software:
-    """The stack of a paper; one of today where it is unknown."""
-    return next((stack for pattern, stack in _STACKS if re.search(pattern, paper)), _STACKS[-1][1])
+_MODULES = (("norm", "norms"), (r"\bact", "activation"), ("moe", "feed_forward"))
+
+
+def software_of(paper: str, recompute: str = "", notes: str = "") -> Software:
+    """The stack of a paper, one of today where it is unknown; recompute, notes: the row's words for what it computes again."""
+    stack = next((stack for pattern, stack in _STACKS if re.search(pattern, paper)), _STACKS[-1][1])
+    again = frozenset(ours for theirs, ours in _MODULES if re.search(theirs, recompute, re.IGNORECASE))
+    return replace(stack, held=replace(held_of(paper, notes), again=again))

@@ -17,7 +17,7 @@ def world_fits(case: Case) -> Problem | None:
     return Problem(
         path="parallelism.data",
         message=f"{layout.product} devices are asked for and the cluster has {case.devices}",
-        fix=f"{fix}, or add nodes",
+        fix=f"{fix}, or add nodes: it takes {-(-layout.world_size // case.per_node)} of {case.per_node}",
     )
 
 

@@ -12,6 +12,8 @@
     weights.py      parameters that one rank holds
     replicas.py     gradients reduced, weights gathered
     optimizer.py    the optimizer's step
+    host.py         the same step on CPU cores, which workers share
+    gloo.py         exchanges over sockets of one machine
     step.py         all together
 """
 

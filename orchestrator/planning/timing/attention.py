@@ -18,6 +18,11 @@ FORWARD_SCORE_BYTES = 9
 """Of one score beside the products' own: softmax 4, dropout and its mask 5."""
 BACKWARD_SCORE_BYTES = 11
 """Dropout 5, softmax 6."""
+FOUR = 4
+"""Matrices of scores that one block of Megatron-LM's own softmax kernel does: it takes multiples (fused_softmax.py)."""
+UNFUSED = 2.5
+"""Bytes of a softmax of single operations, in fp32, to the kernel's; and operations beyond it."""
+UNFUSED_KERNELS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,17 +38,20 @@ class Scores:
 def scores(part: Attention, *, sequences: int, length: int, queries: int, heads: int, software: Software, unit: Unit) -> tuple[Scores, Scores]:
     """(forward, backward) of `sequences` x `queries` rows on `length` columns, `heads` of them on this rank."""
     if software.attention == "fused":
-        # Kernels do heads in tiles of 64, 128 or 256.
-        padded = next((width for width in (64, 96, 128, 192, 256) if width >= part.head_dim), part.head_dim)
-        flops = 4.0 * sequences * queries * length * heads * padded
+        # Kernels do heads in tiles of these widths.
+        padded = next((width for width in (64, 96, 128, 192, 256) if width >= part.head_dim), part.head_dim) / part.head_dim
+        flops = sequences * queries * part.score_flops(length) * heads / part.heads * padded
         flops *= 0.5 if part.causal and software.causal_skips else 1.0
-        forward = flops / unit.peak
+        forward = flops / unit.peak / software.attention_speed
         return Scores(fused=forward), Scores(fused=forward * BACKWARD_ATTENTION / BACKWARD_ATTENTION_SPEED, kernels=2)
     batch, width = sequences * heads, part.head_dim
     inner = product(queries, length, width, unit, batch=batch, aligned=width)
     outer = product(queries, width, length, unit, batch=batch, aligned=width)
     cells = float(batch) * queries * length / unit.bandwidth * unit.operand / 2
+    whole = batch % FOUR == 0
+    cells *= 1 if whole else UNFUSED
+    more = 0 if whole else UNFUSED_KERNELS
     return (
-        Scores(products=(inner, outer), moved=FORWARD_SCORE_BYTES * cells, kernels=8),
-        Scores(products=(inner, outer, outer, outer), moved=BACKWARD_SCORE_BYTES * cells, kernels=10),
+        Scores(products=(inner, outer), moved=FORWARD_SCORE_BYTES * cells, kernels=8 + more),
+        Scores(products=(inner, outer, outer, outer), moved=BACKWARD_SCORE_BYTES * cells, kernels=10 + more),
     )

@@ -45,13 +45,16 @@ def gather(moved: float, among: Group, hardware: Hardware) -> float:
     return moved * _share(among) / bandwidth(among, hardware) + _latency(among, hardware) / 2 if among.size > 1 else 0.0
 
 
-def all_to_all(moved: float, among: Group, hardware: Hardware) -> float:
-    """Of `moved` bytes that every rank has for all."""
+def all_to_all(moved: float, among: Group, hardware: Hardware, copies: float = 1.0) -> float:
+    """Of `moved` bytes that every rank has for all. copies: of one token, of which only one goes to each domain."""
     if among.size == 1:
         return 0.0
     known = hardware.calibration
     near = moved * (among.inside - 1) / among.size
     far = moved * (among.size - among.inside) / among.size
+    if copies > 1 and far:
+        apart = among.domains
+        far *= min(1.0, apart * (1 - (1 - 1 / apart) ** copies) / copies)
     inside = near / (hardware.link_bandwidth * known.link_efficiency) if near else 0.0
     across = far / (hardware.network_bandwidth * known.network_efficiency) if far else 0.0
     return max(inside, across) + _latency(among, hardware) / 2

@@ -9,18 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from orchestrator.architecture.parts import FeedForward, FeedForwardPart, GatedFeedForward, MixtureOfExperts
+from orchestrator.architecture.parts import FeedForwardPart, GatedFeedForward, MixtureOfExperts
 from orchestrator.architecture.stack import Block
 from orchestrator.planning.software import Software
 from orchestrator.planning.timing.attention import Scores, scores
-from orchestrator.planning.timing.elementwise import inner_elements, stream_elements
+from orchestrator.planning.timing.elementwise import inner_elements, row_elements, stream_elements
 from orchestrator.planning.timing.products import Product, Unit, product
 
-HOST_FORWARD = 18
-"""Operations of a plain block beside its scores: products, biases, norms, residuals, activation, reshapes."""
+HOST_FORWARD = 26
+"""Operations of a plain block beside its scores: products, biases, norms, residuals, activation, reshapes, random states."""
 HOST_COMPILED = 9
 HOST_BACKWARD = 1.3
 """Backward operations to forward ones, weighted by the host's time: autograd's engine has no interpreter."""
+CAST_BYTES = 4
+"""Two read, one written, and one written turned: fp8 products take both operands with rows along the sum (Hopper)."""
 HOST_EXPERTS = 35
 """A router's scores, choice, counts, sorting and exchange."""
 
@@ -54,15 +56,26 @@ class Slice:
         """Ranks that the residual stream is shared out over."""
         return self.tensor if self.sequence_parallel else 1
 
+    @property
+    def dealt(self) -> float:
+        """Share of its tensor group's tokens whose rows a rank's experts meet, were all experts its own.
+
+        Where experts are cut over fewer ranks than the rest, each rank brings its own part of the tokens; where over more,
+        the ranks that share an expert gather each other's.
+        """
+        return self.expert_tensor / self.tensor
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """One direction: products; attention; seconds of elementwise bytes at full bandwidth; host operations."""
+    """One direction: products; attention; seconds of elementwise bytes at full bandwidth; host operations; experts' own."""
 
     products: tuple[Product, ...]
     scores: Scores
     moved: float
     host: float
+    experts: tuple[Product, ...] = ()
+    experts_moved: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +87,8 @@ class BlockCost:
     stream: float
     keys: float
     routed: float
+    copies: float
+    """Experts that a token is sent to."""
     experts: bool
 
 
@@ -86,33 +101,41 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
         attention, sequences=part.sequences, length=part.length, queries=-(-part.length // part.context), heads=heads,
         software=software, unit=part.unit,
     )  # fmt: skip
-    feed, routed = block.feed_forward, _rows_per_token(block.feed_forward, part)
-    matrices = [*_attention_matrices(block, part), *_feed_forward_matrices(feed, part)]
-    forward = tuple(_matmul(*each, part) for each in matrices)
-    backward = tuple(made for each in matrices for made in _backward(*each, part))
-    tokens, width = part.tokens, part.width
-    stream_forward, stream_backward = stream_elements(block, software)
-    inner_forward, inner_backward = inner_elements(block, software, routed / tensor)
-    cut = 1 if isinstance(feed, MixtureOfExperts) else 1 / tensor
-    weights = sum(count * n * k for count, _, n, k in matrices)
-    per_byte = 1 / part.unit.bandwidth
-    moved_forward = tokens * width * (stream_forward / part.shared + inner_forward * cut) * per_byte
-    moved_backward = tokens * width * (stream_backward / part.shared + inner_backward * cut) * per_byte
-    if part.narrow.operand == 1:
-        # Operands are cast to one byte, and again turned for the backward pass.
-        cast = sum(count * m * (k + n) for count, m, n, k in matrices) * 4 * per_byte
-        moved_forward, moved_backward = moved_forward + cast, moved_backward + cast
-    host = (HOST_COMPILED if software.compiled else HOST_FORWARD) + (HOST_EXPERTS if isinstance(feed, MixtureOfExperts) else 0)
-    sent = routed * tokens / (tensor if part.expert_tensor < tensor else 1) * attention.hidden * width
+    feed, routed = block.feed_forward, _rows_per_token(block.feed_forward)
+    mixture = isinstance(feed, MixtureOfExperts)
+    plain, dealt = [*_attention_matrices(block, part), *_shared_matrices(feed, part)], _feed_forward_matrices(feed, part)
+    if not mixture:
+        plain, dealt = [*plain, *dealt], []
+    moved, experts_moved = _moved(block, part)
+    host = (HOST_COMPILED if software.compiled else HOST_FORWARD) + (HOST_EXPERTS if mixture else 0)
+    keys = max(1, attention.kv_heads // tensor) * attention.head_dim
     return BlockCost(
-        forward=Pass(products=forward, scores=forward_scores, moved=moved_forward, host=host + forward_scores.kernels),
-        backward=Pass(
-            products=backward, scores=backward_scores, moved=moved_backward + weights * part.accumulates * per_byte,
-            host=HOST_BACKWARD * (host + backward_scores.kernels),
+        forward=Pass(
+            products=_forward(plain, part), scores=forward_scores, moved=moved[0] + _casts(plain, part),
+            host=host + forward_scores.kernels, experts=_forward(dealt, part), experts_moved=experts_moved[0] + _casts(dealt, part),
         ),
-        stream=tokens * attention.hidden * width, keys=2 * tokens * max(1, attention.kv_heads // tensor) * attention.head_dim * width,
-        routed=sent, experts=isinstance(feed, MixtureOfExperts),
+        backward=Pass(
+            products=_backward(plain, part), scores=backward_scores,
+            moved=moved[1] + _casts(plain, part, backward=True) + _added(plain, part),
+            host=HOST_BACKWARD * (host + backward_scores.kernels), experts=_backward(dealt, part),
+            experts_moved=experts_moved[1] + _casts(dealt, part, backward=True) + _added(dealt, part),
+        ),
+        stream=part.tokens * attention.hidden * part.width, keys=2 * part.tokens * keys * part.width,
+        routed=part.tokens * routed * min(1.0, part.dealt) * attention.hidden * part.width, copies=routed, experts=mixture,
     )  # fmt: skip
+
+
+def _moved(block: Block, part: Slice) -> tuple[list[float], list[float]]:
+    """Seconds of elementwise bytes at full bandwidth, [forward, backward]: of all but experts, and of experts."""
+    feed, software, tensor = block.feed_forward, part.software, part.tensor
+    stream, inner, rows = stream_elements(block, software), inner_elements(block, software), row_elements(feed, software)
+    token = part.tokens * part.width / part.unit.bandwidth
+    plain = [token * (of_stream / part.shared + of_inner / tensor) for of_stream, of_inner in zip(stream, inner, strict=True)]
+    if not isinstance(feed, MixtureOfExperts):
+        return [one + token * each / tensor for one, each in zip(plain, rows, strict=True)], [0.0, 0.0]
+    always = row_elements(replace(feed.expert, size=feed.shared), software) if feed.shared else (0.0, 0.0)
+    plain = [one + token * each / tensor for one, each in zip(plain, always, strict=True)]
+    return plain, [token * feed.router.per_token * part.dealt * each / part.expert_tensor for each in rows]
 
 
 Matrix = tuple[int, int, int, int]
@@ -120,18 +143,30 @@ Matrix = tuple[int, int, int, int]
 
 
 def _attention_matrices(block: Block, part: Slice) -> list[Matrix]:
-    attention = block.attention
-    queries = -(-attention.heads // part.tensor) * attention.head_dim
-    keys = max(1, attention.kv_heads // part.tensor) * attention.head_dim
-    return [(1, part.tokens, queries + 2 * keys, attention.hidden), (1, part.tokens, attention.hidden, queries)]
+    """Products that make heads are cut by heads, the last by what goes in; narrow latent vectors are made whole."""
+    attention, tensor = block.attention, part.tensor
+    if attention.latent is None:
+        queries = -(-attention.heads // tensor) * attention.head_dim
+        keys = max(1, attention.kv_heads // tensor) * attention.head_dim
+        return [(1, part.tokens, queries + 2 * keys, attention.hidden), (1, part.tokens, attention.hidden, queries)]
+    *inward, (hidden, values) = attention.projections
+    made = [(1, part.tokens, rows if columns == hidden else -(-rows // tensor), columns) for rows, columns in inward]
+    return [*made, (1, part.tokens, hidden, -(-values // tensor))]
+
+
+def _shared_matrices(feed: FeedForwardPart, part: Slice) -> list[Matrix]:
+    """Of the gated unit that every token meets beside its experts."""
+    if not isinstance(feed, MixtureOfExperts) or not feed.shared:
+        return []
+    size = -(-feed.shared // part.tensor)
+    return [(1, part.tokens, 2 * size, feed.router.hidden), (1, part.tokens, feed.router.hidden, size)]
 
 
 def _feed_forward_matrices(feed: FeedForwardPart, part: Slice) -> list[Matrix]:
     tokens, tensor = part.tokens, part.tensor
     if isinstance(feed, MixtureOfExperts):
-        folded = tokens // (tensor if part.expert_tensor < tensor else 1)
         local = max(1, feed.router.experts // part.expert)
-        rows = max(1, folded * feed.router.per_token // local)
+        rows = max(1, int(tokens * part.dealt) * feed.router.per_token // local)
         inner = replace(part, sequences=1, length=rows, context=1, tensor=part.expert_tensor)
         routing = (1, tokens, feed.router.experts, feed.router.hidden)
         return [routing, *((count * local, m, n, k) for count, m, n, k in _feed_forward_matrices(feed.expert, inner))]
@@ -140,27 +175,32 @@ def _feed_forward_matrices(feed: FeedForwardPart, part: Slice) -> list[Matrix]:
     return [(1, tokens, up, feed.hidden), (1, tokens, feed.hidden, size)]
 
 
-def _rows_per_token(feed: FeedForwardPart, part: Slice) -> float:
-    """Rows of feed-forward that a token becomes on its rank."""
-    if isinstance(feed, MixtureOfExperts):
-        return feed.router.per_token
-    assert isinstance(feed, FeedForward | GatedFeedForward)
-    return 1.0
+def _rows_per_token(feed: FeedForwardPart) -> float:
+    """Rows of feed-forward that a token becomes."""
+    return feed.router.per_token if isinstance(feed, MixtureOfExperts) else 1.0
 
 
-def _matmul(count: int, m: int, n: int, k: int, part: Slice) -> Product:
-    return _grouped(count, m, n, k, part.narrow)
+def _forward(matrices: list[Matrix], part: Slice) -> tuple[Product, ...]:
+    return tuple(product(m, n, k, part.narrow, batch=count) for count, m, n, k in matrices)
 
 
-def _backward(count: int, m: int, n: int, k: int, part: Slice) -> tuple[Product, Product]:
-    """The input's gradient, and the weight's."""
-    rows = min(n & -n, k & -k)
-    adds = part.accumulates == 0 and part.software.gradient_bytes == 4
-    return (
-        _grouped(count, m, k, n, part.narrow),
-        product(n, k, m, part.narrow, batch=count, aligned=rows, accumulates=adds),
-    )
+def _backward(matrices: list[Matrix], part: Slice) -> tuple[Product, ...]:
+    """Of every product, the input's gradient and the weight's."""
+    adds = part.software.adds_in_products and part.software.gradient_bytes == 4
+    inputs = [product(m, k, n, part.narrow, batch=count) for count, m, n, k in matrices]
+    weights = [
+        product(n, k, m, part.narrow, batch=count, aligned=min(n & -n, k & -k), accumulates=adds) for count, m, n, k in matrices
+    ]  # fmt: skip
+    return (*inputs, *weights)
 
 
-def _grouped(count: int, m: int, n: int, k: int, unit: Unit) -> Product:
-    return product(m, n, k, unit, batch=count)
+def _casts(matrices: list[Matrix], part: Slice, *, backward: bool = False) -> float:
+    """Seconds of casting to one byte: inputs in the forward pass, outputs' gradients in the backward pass, and each turned."""
+    if part.narrow.operand != 1:
+        return 0.0
+    return sum(count * m * (n if backward else k) for count, m, n, k in matrices) * CAST_BYTES / part.unit.bandwidth
+
+
+def _added(matrices: list[Matrix], part: Slice) -> float:
+    """Seconds of adding weights' gradients to their buffer."""
+    return sum(count * n * k for count, _, n, k in matrices) * part.accumulates / part.unit.bandwidth

@@ -2,7 +2,8 @@
 
     stage 0     all-reduce of gradients, once a step
     stage 1, 2  reduce-scatter of gradients, all-gather of weights, once a step
-    stage 3     every micro-batch: weights gathered for the forward and again for the backward pass, gradients reduced
+    stage 3     every micro-batch: weights gathered for the forward and again for the backward pass, gradients reduced;
+                in a pipeline once a step, since weights stay gathered between micro-batches (torchtitan, AutoModel)
 """
 
 from __future__ import annotations
@@ -29,18 +30,23 @@ def exchange(work: Work, hardware: Hardware, weights: tuple[float, float], *, bl
     if layout.zero == 0:
         reduced = sum(all_reduce(count * width, among, hardware) for count, among in pairs)
         return _exposed(reduced, backward, known.overlap if software.overlaps_gradients else 0.0), 0.0
-    pieces = max(1, blocks) if layout.zero == 3 else 1
+    each = layout.zero == 3 and layout.pipeline == 1
+    pieces = max(1, blocks) if each else 1
     reduced = pieces * sum(gather(count * width / pieces, among, hardware) for count, among in pairs)
     gathered = pieces * sum(gather(count * work.width / pieces, among, hardware) for count, among in pairs)
     overlap_reduce = known.overlap if software.overlaps_gradients else 0.0
     overlap_gather = known.overlap if software.overlaps_gathers else 0.0
-    if layout.zero < 3:
+    if not each:
         return _exposed(reduced, backward, overlap_reduce), _exposed(gathered, (busy - backward) / 2, overlap_gather)
     # Reducing and gathering share the wires of the backward pass; the first gather has nothing to hide behind.
-    both = _exposed(reduced + gathered, backward, min(overlap_reduce, overlap_gather))
+    turns = work.micro_batches
     forward = _exposed(gathered, busy - backward, overlap_gather) + gathered / pieces
+    both = _exposed(reduced + gathered, backward, min(overlap_reduce, overlap_gather))
     share = reduced / (reduced + gathered) if reduced else 0.0
-    return work.micro_batches * both * share, work.micro_batches * (forward + both * (1 - share))
+    if not software.reduces_once:
+        return turns * both * share, turns * (forward + both * (1 - share))
+    alone = _exposed(gathered, backward, overlap_gather)
+    return both * share, turns * forward + (turns - 1) * alone + both * (1 - share)
 
 
 def _exposed(moving: float, computing: float, overlap: float) -> float:

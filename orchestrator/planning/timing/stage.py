@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.planning.calibration import COLLECTIVE_LAUNCHES
 from orchestrator.planning.hardware import Hardware
@@ -73,10 +73,9 @@ def _add_block(time: StageTime, cost: BlockCost, count: int, work: Work, hardwar
     again = 0.0
     if work.layout.recompute == "full":
         whole = StageTime()
-        again = _add(whole, cost.forward, count, work, hardware, forward)
-    elif work.layout.recompute == "selective" and cost.forward.scores.products:
-        known = hardware.calibration
-        again = count * (seconds(cost.forward.scores.products, known) + cost.forward.scores.moved / known.memory_efficiency)
+        again = _add(whole, _until_kept(cost.forward) if work.software.stops_early else cost.forward, count, work, hardware, forward)
+    elif work.layout.recompute == "selective":
+        again = count * _selective(cost.forward, work.software.selective, hardware)
     time.recomputed += again
     time.backward += back + again
 
@@ -84,10 +83,10 @@ def _add_block(time: StageTime, cost: BlockCost, count: int, work: Work, hardwar
 def _add(time: StageTime, one: Pass, count: int, work: Work, hardware: Hardware, exchanges: _Exchanges | None = None) -> float:
     """Adds one direction of `count` blocks; returns its seconds."""
     known = hardware.calibration
-    products = seconds(one.products, known)
+    products = seconds(one.products, known) + seconds(one.experts, known) / known.expert_efficiency
     attention = one.scores.fused / known.attention_efficiency + one.scores.moved / known.memory_efficiency
     attention += seconds(one.scores.products, known)
-    elementwise = one.moved / known.memory_efficiency
+    elementwise = (one.moved + one.experts_moved / known.expert_efficiency) / known.memory_efficiency
     exchanged = exchanges.total if exchanges else 0.0
     context = 0.0
     if exchanges:
@@ -104,6 +103,20 @@ def _add(time: StageTime, one: Pass, count: int, work: Work, hardware: Hardware,
     time.elementwise += count * elementwise
     time.launches += count * idle
     return count * (device + idle)
+
+
+def _until_kept(one: Pass) -> Pass:
+    """A forward pass but for its last product."""
+    if one.experts:
+        return replace(one, experts=one.experts[:-1])
+    return replace(one, products=one.products[:-1])
+
+
+def _selective(one: Pass, share: float, hardware: Hardware) -> float:
+    """Seconds of taking scores again (Korthikanti et al. 2022, section 5), or a share of products and what is between them."""
+    known = hardware.calibration
+    scored = seconds(one.scores.products, known) + one.scores.moved / known.memory_efficiency
+    return scored + (share * seconds(one.products, known) + one.moved / known.memory_efficiency if share else 0.0)
 
 
 def _exchanges(cost: BlockCost, work: Work, hardware: Hardware, turns: int) -> _Exchanges:
@@ -123,6 +136,12 @@ def _exchanges(cost: BlockCost, work: Work, hardware: Hardware, turns: int) -> _
         started += 2 * (layout.context - 1)
     if cost.experts and layout.expert > 1:
         among = group(layout.expert, layout.expert_tensor, hardware.domain)
-        expert = 2 * all_to_all(cost.routed, among, hardware)
+        expert = 2 * all_to_all(cost.routed, among, hardware, copies=cost.copies if work.software.one_copy else 1.0)
+        expert *= 1 - known.overlap if work.software.overlaps_experts else 1.0
         started += 4
+    if cost.experts and layout.expert_tensor > layout.tensor:
+        # Ranks that share an expert gather each other's rows, and reduce what comes out.
+        shared = group(layout.expert_tensor, 1, hardware.domain)
+        expert += all_reduce(cost.routed * layout.expert_tensor / layout.tensor, shared, hardware)
+        started += 2
     return _Exchanges(tensor=tensor, context=context, expert=expert, started=started)

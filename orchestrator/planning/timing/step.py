@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from orchestrator.planning.calibration import NARROW
 from orchestrator.planning.hardware import Hardware
+from orchestrator.planning.stages import Stages
+from orchestrator.planning.timing.host import host_step
 from orchestrator.planning.timing.layer import Slice
 from orchestrator.planning.timing.optimizer import optimizer_time
 from orchestrator.planning.timing.pipeline import bubble, sends
@@ -48,9 +51,11 @@ class StepTime:
 
 def step_time(work: Work, hardware: Hardware) -> StepTime:
     """One optimizer step of `work` at its full batch: that of the stage that takes longest, and what it waits for."""
+    if hardware.device.kind == "cpu":
+        return StepTime(**host_step(work, hardware))
     layout, stages = work.layout, work.stages
     part = slice_of(work, hardware)
-    times = _stage_times(work, hardware, part)
+    times = _stage_times(work, hardware, stages, part)
     slowest = max(range(len(times)), key=lambda index: times[index].total)
     time, chunks = times[slowest], stages[slowest]
     weights = max((on_rank(work.architecture, layout, each) for each in {stages[0], chunks}), key=sum)
@@ -68,12 +73,12 @@ def step_time(work: Work, hardware: Hardware) -> StepTime:
     )  # fmt: skip
 
 
-def _stage_times(work: Work, hardware: Hardware, part: Slice) -> list[StageTime]:
+def _stage_times(work: Work, hardware: Hardware, stages: Stages, part: Slice) -> list[StageTime]:
     """Of every stage; those alike are worked out once."""
     known: dict[tuple[tuple[int, int, bool, bool], ...], StageTime] = {}
-    alike = len({id(block) for block in work.architecture.blocks}) == 1
+    alike = len(set(map(id, work.architecture.blocks))) == 1
     times = []
-    for chunks in work.stages:
+    for chunks in stages:
         key = tuple((0 if alike else chunk.first, chunk.layers, chunk.embedding, chunk.head) for chunk in chunks)
         if key not in known:
             known[key] = stage_time(work, hardware, chunks, part)
@@ -93,7 +98,7 @@ def slice_of(work: Work, hardware: Hardware) -> Slice:
     )  # fmt: skip
     narrow = unit
     if work.precision == "fp8" and "fp8" in device.peak:
-        narrow = Unit(peak=device.peak_at("fp8"), sms=device.sms, bandwidth=unit.bandwidth, operand=1, result=2)
+        narrow = Unit(peak=device.peak_at("fp8") * NARROW, sms=device.sms, bandwidth=unit.bandwidth, operand=1, result=2)
     return Slice(
         sequences=layout.micro_batch, length=work.sequence_length, context=layout.context, tensor=layout.tensor,
         expert=layout.expert, expert_tensor=layout.expert_tensor, sequence_parallel=layout.sequence_parallel,
@@ -103,10 +108,8 @@ def slice_of(work: Work, hardware: Hardware) -> Slice:
 
 def _accumulates(work: Work) -> int:
     """Bytes per weight and micro-batch of adding a gradient to its buffer, where the product does not do it itself."""
-    if work.layout.zero == 3:
+    if work.layout.zero == 3 or work.software.adds_in_products:
         return 0
-    if work.software.attention == "scores" and work.software.gradient_bytes == 4:
+    if work.software.gradient_bytes == 4 and work.width < 4:
         return work.width + 8
-    if work.software.gradient_bytes == 4:
-        return 0
     return 3 * work.width if work.micro_batches > 1 else 0

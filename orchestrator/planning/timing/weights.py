@@ -25,18 +25,13 @@ def on_rank(architecture: Architecture, layout: Layout, chunks: tuple[Chunk, ...
 
 def counted(architecture: Architecture, chunk: Chunk) -> list[tuple[Block, int]]:
     """Each block of a chunk once, with how often it stands there."""
-    blocks = architecture.blocks
-    if chunk.last > chunk.first and blocks[chunk.first] is blocks[0] and _alike(architecture):
-        return [(blocks[0], chunk.layers)]
+    blocks = architecture.blocks[chunk.first : chunk.last]
+    if len(set(map(id, blocks))) == 1:
+        return [(blocks[0], len(blocks))]
     found: dict[int, tuple[Block, int]] = {}
-    for block in blocks[chunk.first : chunk.last]:
+    for block in blocks:
         found[id(block)] = (block, found.get(id(block), (block, 0))[1] + 1)
     return list(found.values())
-
-
-def _alike(architecture: Architecture) -> bool:
-    first = architecture.blocks[0]
-    return all(block is first for block in architecture.blocks)
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import resource
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -58,8 +59,16 @@ def _rounded(value: Any) -> Any:
 
 
 def peak_memory(device: str) -> int:
-    """Bytes this rank has held at most: device memory on CUDA, resident memory on the CPU."""
+    """Bytes this rank has held at most: what it took of the device on CUDA, resident memory on the CPU.
+
+    On CUDA that is what torch reserved and what is not torch's (context, kernels, communication buffers), if no one else
+    uses the device. On Linux the kernel's high-water mark is read: getrusage's also remembers the process that started this one.
+    """
     if device == "cuda":
-        return torch.cuda.max_memory_allocated()
+        free, total = torch.cuda.mem_get_info()
+        return torch.cuda.max_memory_reserved() + total - free - torch.cuda.memory_reserved()
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text("ascii").split("VmHWM:")[1].split()[0]) * 1024
     scale = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale

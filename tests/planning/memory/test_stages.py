@@ -12,27 +12,20 @@ import pytest
 
 from orchestrator.architecture.stack import Architecture
 from orchestrator.planning import Plan, make_plan
-from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory
-from orchestrator.planning.memory.split import estimate_stages, in_flight, padded_rows
+from orchestrator.planning.memory.split import in_flight, padded_rows
 from orchestrator.spec import load_cluster, load_run
-from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, NEOX, SMALL, Made, gpus, page
+from tests.planning.memory.made import PLAIN, estimate
+from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, NEOX, Made, page
 
-ROOT = Path(__file__).resolve().parents[2]
-PLAIN = Layout(
-    engine="megatron", data=1, tensor=1, pipeline=1, micro_batch=1, zero=0, offload="none", recompute="none", expert_tensor=1
-)
-
+ROOT = Path(__file__).resolve().parents[3]
 
 def model(sizes: dict[str, Any]) -> Architecture:
     return Made.model_validate(sizes).architecture()
 
 
 def stages(sizes: dict[str, Any], **changes: Any) -> tuple[Memory, ...]:
-    layout = replace(PLAIN, **{"expert_tensor": changes.get("tensor", 1), **changes})
-    return estimate_stages(
-        model(sizes), layout, framework=1500 * 2**20, precision="bf16", optimizer="adamw", sequence_length=2048, micro_batches=32
-    )
+    return estimate(model(sizes), **{"expert_tensor": changes.get("tensor", 1), **changes})
 
 
 def states(memory: Memory) -> int:
@@ -134,11 +127,3 @@ class TestPublished:
         plan = make_plan(loaded.spec, load_cluster(ROOT / "cluster/llama-2048xa100.yaml").spec)
         assert (plan.engine, plan.world_size, plan.zero_stage) == ("megatron", 2048, 1)
         assert plan.memory.total < plan.device_spec.memory
-
-    def test_a_bubble_is_p_minus_1_over_v_m(self) -> None:
-        """Narayanan et al. 2021, section 2.2."""
-        said = {"tensor": 1, "pipeline": 4, "micro_batch": 1, "data": 1}
-        plain = make_plan(page(SMALL, said, batch={"sequences": 16}), gpus(1)).time
-        interleaved = make_plan(page(SMALL, said | {"virtual": 2}, batch={"sequences": 16}), gpus(1)).time
-        assert plain.bubble_s == pytest.approx(plain.compute_s * 3 / 16)
-        assert interleaved.bubble_s == pytest.approx(plain.compute_s * 3 / 32)

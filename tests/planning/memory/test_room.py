@@ -1,0 +1,63 @@
+"""What fits, and which part makes the peak. Oracles: layouts that ran out of memory and layouts that did not."""
+
+from __future__ import annotations
+
+import timeit
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.planning.calibration import CUDA
+from orchestrator.planning.hardware import hardware_of
+from orchestrator.planning.memory import Memory, capacity, fits, memory_of, needed, reason
+from tests.planning.memory.made import HARDWARE, estimate, work
+from tests.planning.memory.test_papers import bloom
+from tests.planning.models import BLOOM, LLAMA, Made, gpus
+
+SLACK = replace(HARDWARE, calibration=replace(CUDA, fragmentation=0.13))
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "usable"),
+    # torch.cuda.get_device_properties(...).total_memory, as runs' messages give it
+    [("A100-80GB", 79.2), ("A100-40GB", 39.6), ("V100-32GB", 31.7), ("V100-16GB", 15.8), ("H100", 79.2), ("H200", 139.8)],
+)
+def test_a_device_has_a_hundredth_less_than_its_name_says(accelerator: str, usable: float) -> None:
+    assert capacity(hardware_of(gpus(1, accelerator=accelerator))) / GIB == pytest.approx(usable, rel=0.005)
+
+
+@pytest.mark.parametrize("micro_batch", [1, 2])
+def test_what_ran_out_of_memory_does_not_fit(micro_batch: int) -> None:
+    """chronicles-prequel.md: tensor 2, pipeline 6, data 32 ran out at either micro-batch."""
+    step = bloom("fp16", 72, data=32, tensor=2, pipeline=6, micro_batch=micro_batch)
+    assert not fits(memory_of(step, SLACK), SLACK)
+
+
+def test_what_ran_fits() -> None:
+    """The same table: tensor 8, pipeline 2, data 24 at micro-batch 2 showed 76 GiB."""
+    step = bloom("fp16", 72, data=24, tensor=8, pipeline=2, micro_batch=2)
+    assert fits(memory_of(step, SLACK), SLACK)
+
+
+def test_an_allocator_gives_half_of_its_slack_back() -> None:
+    memory = Memory(weights=10, gradients=0, optimizer=0, activations=0, logits=0, buffers=0, framework=5, slack=4)
+    assert (memory.total, needed(memory)) == (19, 17)
+
+
+def test_the_parts_add_up() -> None:
+    for stage in estimate(Made.model_validate(BLOOM).architecture(), tensor=4, pipeline=12, recompute="full"):
+        assert stage.total == sum(stage.parts.values())
+
+
+def test_the_reason_names_the_stage_and_the_largest_parts() -> None:
+    stages = estimate(Made.model_validate(LLAMA).architecture(), pipeline=4, micro_batch=4)
+    assert reason(stages).startswith("stage 0 of 4 needs most, ")
+    assert ": activations " in reason(stages)
+
+
+def test_an_estimate_takes_less_than_a_millisecond() -> None:
+    """A search asks for thousands; the least of several, for the machine is shared."""
+    model = Made.model_validate(BLOOM).architecture()
+    one = work(model, tensor=4, pipeline=12, data=8, zero=1, recompute="full")
+    assert min(timeit.repeat(lambda: memory_of(one, HARDWARE), number=20, repeat=5)) / 20 < 1e-3
