@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ class RepetitionRules:
                 return Drop(reason, f"{value:.4g}, at most {limit:g}")
         return document.text
 
-    def measures(self, view: TextView):  # type: ignore[no-untyped-def]
+    def measures(self, view: TextView) -> Iterator[tuple[str, float, float]]:
         """(reason, value, limit) of each rule, computed as it is asked for."""
         text, size = view.text, max(1, len(view.text))
         for name, parts, most, most_characters in (
