@@ -3,6 +3,7 @@
 mixture.py   the page that says which sources, which tokenizer, what is held out
 sources/     one file per kind of source; each is a stream of documents
 steps/       one file per step; each keeps, changes or drops documents
+reader.py    the documents of a source after its steps, for the tokenizer and for the shards
 clean.py     steps applied to a source, and a count of what each did
 measures/    what is measured of a text, its words found once for all filters
 keys.py      which of very many keys come again; spool.py documents read twice; both in bounded memory

@@ -12,7 +12,6 @@ import hashlib
 import heapq
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from data_pipeline.clean import StepTally, clean, summary
+from data_pipeline.clean import StepTally, summary
 from data_pipeline.held_out import hold_out, rank_of
 from data_pipeline.mixture import Mixture
 from data_pipeline.prepared import FORMAT, PreparedSource, fingerprint_of, sha256_of
+from data_pipeline.reader import Reader
 from data_pipeline.shards import ShardWriter, token_dtype
 from data_pipeline.sources import Document, Rejected, Source
-from data_pipeline.spool import Spool
 from data_pipeline.tokenize import Encoder, load_encoder, train_byte_bpe
 from orchestrator.errors import DataError
 from orchestrator.units import format_bytes, format_count
@@ -36,7 +35,6 @@ Progress = Callable[[str], None]
 TOKENS_PER_SHARD = 2**28
 _BATCH = 256  # documents encoded together
 _EXAMPLES = 20
-_KEPT = 2**26  # characters kept in memory between the two readings
 _LONGEST_SAMPLE = 2**20  # characters of one document that the tokenizer is trained on
 
 
@@ -63,7 +61,7 @@ class _Tally:
 
 def build(mixture: Mixture, folder: Path, progress: Progress) -> str:
     """Writes the whole prepared folder, `prepared.json` last; returns the fingerprint."""
-    reader = _Reader(mixture, folder)
+    reader = Reader(mixture, folder)
     encoder = _make_encoder(mixture, reader, progress)
     write_file(folder / "tokenizer.json", encoder.to_json())
     stages = _Stages(mixture=mixture, reader=reader, encoder=encoder, folder=folder, progress=progress)
@@ -106,78 +104,19 @@ def write_file(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-class _Reader:
-    """The documents of a source after its steps, for the tokenizer and then for the shards.
-
-    Those of a small mixture are kept from the first reading for the second; where there are steps, the others wait in a
-    file, so that no step is done twice.
-    """
-
-    def __init__(self, mixture: Mixture, folder: Path) -> None:
-        self._mixture = mixture
-        self._scratch = folder / "scratch"
-        self._kept: dict[str, list[Document | Rejected]] = {}
-        self._room = _KEPT
-        self._spooled: dict[str, tuple[list[Rejected], Spool]] = {}
-        self.tallies: dict[str, list[StepTally]] = {}
-
-    def documents(self, source: Source) -> Iterator[Document | Rejected]:
-        if source.name in self._kept:
-            yield from self._kept.pop(source.name)
-        elif source.name in self._spooled:
-            rejected, spool = self._spooled.pop(source.name)
-            yield from rejected
-            yield from spool.documents()
-            spool.close()
-        elif self._mixture.steps_of(source):
-            yield from self._cleaned(source)
-        else:
-            yield from self._read(source)
-
-    def _read(self, source: Source) -> Iterator[Document | Rejected]:
-        records: list[Document | Rejected] = []
-        for record in source.documents():
-            self._room -= len(record.text) if isinstance(record, Document) else 0
-            if self._room > 0:
-                records.append(record)
-            yield record
-        if self._room > 0:
-            self._kept[source.name] = records
-
-    def _cleaned(self, source: Source) -> Iterator[Document | Rejected]:
-        self._scratch.mkdir(exist_ok=True)
-        tallies = self.tallies[source.name] = []
-        steps = self._mixture.steps_of(source)
-        records = clean(source.documents(), steps, source.language, self._scratch, tallies)
-        if self._mixture.tokenizer.file is not None:  # read once
-            yield from records
-            return
-        rejected, spool = [], Spool(self._scratch)
-        for record in records:
-            if isinstance(record, Rejected):
-                rejected.append(record)
-            else:
-                spool.add(record)
-            yield record
-        self._spooled[source.name] = rejected, spool
-
-    def close(self) -> None:
-        shutil.rmtree(self._scratch, ignore_errors=True)  # there is none without steps
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Stages:
     """What all sources of one preparation share; `seen` holds the digests of all texts so far."""
 
     mixture: Mixture
-    reader: _Reader
+    reader: Reader
     encoder: Encoder
     folder: Path
     progress: Progress
     seen: set[bytes] = field(default_factory=set)
 
 
-def _make_encoder(mixture: Mixture, reader: _Reader, progress: Progress) -> Encoder:
+def _make_encoder(mixture: Mixture, reader: Reader, progress: Progress) -> Encoder:
     asked = mixture.tokenizer
     if asked.file is not None:
         return load_encoder(Path(asked.file), asked.end)

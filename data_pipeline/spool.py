@@ -17,18 +17,22 @@ _LEVEL = 1
 
 
 class Spool:
-    """Written once with `add`, then read with `documents`, any number of times, and closed."""
+    """Written once with `add`, then read with `documents`, any number of times, and closed.
+
+    `room` is what is left of the characters that may be kept in memory; from the document on that does not fit, all go to
+    the file.
+    """
 
     def __init__(self, scratch: Path, in_memory: int = _IN_MEMORY) -> None:
         self._path = scratch / f"spool-{id(self)}.jsonl.zst"
-        self._room = in_memory
+        self.room = in_memory
         self._kept: list[Document] = []
         self._file: Any = None
         self._stream: Any = None
 
     def add(self, document: Document) -> None:
-        if self._stream is None and self._room >= 0:
-            self._room -= len(document.text)
+        if self._stream is None and len(document.text) <= self.room:
+            self.room -= len(document.text)
             self._kept.append(document)
             return
         if self._stream is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from data_pipeline import build as stages
+from data_pipeline import reader
 from data_pipeline.mixture import load_mixture
 from data_pipeline.prepare import prepare, request_key, status
 from data_pipeline.prepared import FORMAT, Prepared
@@ -82,6 +82,7 @@ def test_what_was_dropped_is_not_in_the_shards_and_is_in_the_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
 ) -> None:
     monkeypatch.setattr(Spool.__init__, "__defaults__", (in_memory,))
+    monkeypatch.setattr(reader, "_KEPT", in_memory)
     page = page_with(tmp_path, "[{filter_small_docs_bytes: {bytes: 100}}]", "steps: [replace_newline_with_space, dedup_document]")
     with (tmp_path / "notes" / "1.jsonl").open("a") as file:
         file.write('{"text": "' + "two\\nlines " * 20 + '"}\nnot json\n{"text": "' + "two lines " * 20 + '"}\n')
@@ -124,7 +125,7 @@ def test_the_tokenizer_is_trained_on_what_is_left(tmp_path: Path) -> None:
 
 def test_documents_are_read_and_cleaned_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when they do not fit in memory between the tokenizer and the shards."""
-    monkeypatch.setattr(stages, "_KEPT", 0)
+    monkeypatch.setattr(reader, "_KEPT", 0)
     monkeypatch.setattr(Spool.__init__, "__defaults__", (0,))
     calls = {"read": 0, "cleaned": 0}
     read, apply = Files.documents, FilterSmallDocsBytes.apply
