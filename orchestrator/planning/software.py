@@ -22,6 +22,8 @@ class Software:
     attention: `fused`, no matrix of scores is kept or written (FlashAttention); `scores`, it is (Megatron-LM before it).
     causal_skips: whether fused attention skips the masked half.
     attention_speed: of its fused kernel, to FlashAttention-2's on the same device.
+    context: how a context group attends: `ring`, keys and values go round behind attention (Ring Attention, arXiv:2310.01889);
+        `heads`, a part of the sequence is exchanged for a part of the heads before it and back after (DeepSpeed-Ulysses).
     gradient_bytes: bytes per parameter of the gradient buffer that is reduced; None: that of the weights.
     overlaps_gradients, overlaps_gathers, overlaps_tensor, overlaps_experts: which communication may run behind computing.
     compiled: elementwise operations are fused by a compiler.
@@ -38,6 +40,7 @@ class Software:
     attention: Literal["fused", "scores"] = "fused"
     causal_skips: bool = True
     attention_speed: float = 1.0
+    context: Literal["ring", "heads"] = "ring"
     gradient_bytes: int | None = None
     overlaps_gradients: bool = False
     overlaps_gathers: bool = False
@@ -59,7 +62,7 @@ ENGINES: MappingProxyType[str, Software] = MappingProxyType(
     {
         "reference": Software(gradient_bytes=4, stops_early=True),
         "deepspeed": Software(gradient_bytes=4, stops_early=True),
-        "megatron": Software(gradient_bytes=4, overlaps_gradients=True),
+        "megatron": Software(context="heads", gradient_bytes=4, overlaps_gradients=True),
     }
 )
 """The stacks of this project's engines, without what hangs on the layout (`stack_of`)."""

@@ -24,7 +24,7 @@ from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.stages import Chunk
 from orchestrator.planning.timing.gloo import NOTHING, Exchange, Gloo, gloo_of
 from orchestrator.planning.timing.head import embedding_cost, head_cost
-from orchestrator.planning.timing.layer import Pass, Slice, block_cost
+from orchestrator.planning.timing.layer import BlockCost, Pass, Slice, block_cost
 from orchestrator.planning.timing.products import Product, Unit
 from orchestrator.planning.timing.weights import counted, on_rank
 from orchestrator.planning.work import Work
@@ -49,6 +49,7 @@ class Busy:
     recomputed: float = 0.0
     launches: float = 0.0
     tensor: Exchange = NOTHING
+    context: Exchange = NOTHING
     expert: Exchange = NOTHING
 
     @property
@@ -57,7 +58,7 @@ class Busy:
 
     @property
     def total(self) -> float:
-        return self.computing + self.tensor.busy + self.expert.busy
+        return self.computing + self.tensor.busy + self.context.busy + self.expert.busy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +106,8 @@ def host_step(work: Work, hardware: Hardware) -> Mapping[str, float]:
     together = ranks * sum(turns * (busy.total + passed.busy) + once for busy in stages) / host.cores
     scale = max(1.0, together / path)
     computing = {name: turns * getattr(slowest, name) for name in ("products", "attention", "elementwise", "recomputed", "launches")}
-    exchanges = {"tensor": turns * slowest.tensor, "expert": turns * slowest.expert, "sends": turns * passed, **exchanged}
+    inside = {name: turns * getattr(slowest, name) for name in ("tensor", "context", "expert")}
+    exchanges = {**inside, "sends": turns * passed, **exchanged}
     parts = {name: scale * seconds for name, seconds in (computing | computed | {"bubble": bubble}).items()}
     named = {name: scale * each.busy + each.waits for name, each in exchanges.items()}
     return _summed(parts, named)
@@ -142,6 +144,7 @@ def _stage(work: Work, host: Host, chunks: Iterable[Chunk], part: Slice, cost: H
                 _add(busy, one, count, host)
             busy.launches += count * (_measured(block, cost) if cost else each_operation * (both.forward.host + both.backward.host))
             busy.tensor += count * _tensor(work, host.gloo, both.stream)
+            busy.context += count * _context(work, host.gloo, both)
             if both.experts:
                 busy.expert += count * _expert(host.gloo, both.routed, work.layout.expert)
         ends = [*(head_cost(work.architecture, part) if chunk.head else ())]
@@ -181,6 +184,17 @@ def _tensor(work: Work, gloo: Gloo, stream: float) -> Exchange:
     if not work.layout.sequence_parallel:
         return 4 * gloo.exchange("all_reduce", stream, ranks)
     return 6 * gloo.exchange("all_gather", stream, ranks) + 4 * gloo.exchange("reduce_scatter", stream, ranks)
+
+
+def _context(work: Work, gloo: Gloo, cost: BlockCost) -> Exchange:
+    """Of a block's attention, forward and backward: parts of the sequence for heads and back, or keys and values in a ring,
+    which gradients follow."""
+    ranks = work.layout.context
+    if ranks == 1:
+        return NOTHING
+    if work.software.context == "ring":
+        return 3 * (ranks - 1) * gloo.exchange("send", cost.keys, 2)
+    return 4 * gloo.exchange("all_to_all", cost.queries, ranks) + 4 * gloo.exchange("all_to_all", cost.keys / 2, ranks)
 
 
 def _expert(gloo: Gloo, routed: float, ranks: int) -> Exchange:

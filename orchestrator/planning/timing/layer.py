@@ -6,6 +6,7 @@ parallelism shares it out. Experts stand on ranks folded anew, and meet the rows
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -80,11 +81,15 @@ class Pass:
 
 @dataclass(frozen=True, kw_only=True)
 class BlockCost:
-    """Both directions, and bytes: of the stream between tensor ranks, of keys and values, of rows sent to experts."""
+    """Both directions, and bytes: of the stream between tensor ranks, of queries, of keys and values, of rows sent to experts.
+
+    Keys that context ranks exchange for heads are repeated until each has one (engines/megatron/attention.py).
+    """
 
     forward: Pass
     backward: Pass
     stream: float
+    queries: float
     keys: float
     routed: float
     copies: float
@@ -108,7 +113,9 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
         plain, dealt = [*plain, *dealt], []
     moved, experts_moved = _moved(block, part)
     host = (HOST_COMPILED if software.compiled else HOST_FORWARD) + (HOST_EXPERTS if mixture else 0)
-    keys = max(1, attention.kv_heads // tensor) * attention.head_dim
+    keys = max(1, attention.kv_heads // tensor)
+    keys = math.lcm(keys, part.context) if software.context == "heads" else keys
+    word = part.tokens * attention.head_dim * part.width
     return BlockCost(
         forward=Pass(
             products=_forward(plain, part), scores=forward_scores, moved=moved[0] + _casts(plain, part),
@@ -120,7 +127,7 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
             host=HOST_BACKWARD * (host + backward_scores.kernels), experts=_backward(dealt, part),
             experts_moved=experts_moved[1] + _casts(dealt, part, backward=True) + _added(dealt, part),
         ),
-        stream=part.tokens * attention.hidden * part.width, keys=2 * part.tokens * keys * part.width,
+        stream=part.tokens * attention.hidden * part.width, queries=heads * word, keys=2 * keys * word,
         routed=part.tokens * routed * min(1.0, part.dealt) * attention.hidden * part.width, copies=routed, experts=mixture,
     )  # fmt: skip
 

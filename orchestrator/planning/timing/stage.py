@@ -39,12 +39,16 @@ class StageTime:
 
 @dataclass(frozen=True, kw_only=True)
 class _Exchanges:
-    """Seconds of a block's exchanges in one direction that computing does not hide, and how many the host starts."""
+    """Seconds of a block's exchanges in one direction that computing does not hide, and how many the host starts.
+
+    hidden: the context group's run behind attention, so that only what is longer counts.
+    """
 
     tensor: float
     context: float
     expert: float
     started: int
+    hidden: bool
 
     @property
     def total(self) -> float:
@@ -90,7 +94,7 @@ def _add(time: StageTime, one: Pass, count: int, work: Work, hardware: Hardware,
     exchanged = exchanges.total if exchanges else 0.0
     context = 0.0
     if exchanges:
-        context = max(0.0, exchanges.context - attention)
+        context = max(0.0, exchanges.context - (attention if exchanges.hidden else 0.0))
         exchanged += context - exchanges.context
         time.tensor += count * exchanges.tensor
         time.expert += count * exchanges.expert
@@ -130,10 +134,16 @@ def _exchanges(cost: BlockCost, work: Work, hardware: Hardware, turns: int) -> _
         tensor = reduces * all_reduce(cost.stream, group(layout.tensor, 1, hardware.domain), hardware)
         tensor *= 1 - known.overlap if work.software.overlaps_tensor else 1.0
         started += reduces * (2 if layout.sequence_parallel else 1)
-    if layout.context > 1:
+    ring = work.software.context == "ring"
+    if layout.context > 1 and ring:
         far = layout.tensor * layout.context > hardware.domain
         context = turns * (layout.context - 1) * send(cost.keys, hardware, far=far)
         started += 2 * (layout.context - 1)
+    elif layout.context > 1:
+        # Queries, keys and values to whole sequences, and what was attended back.
+        among = group(layout.context, layout.tensor, hardware.domain)
+        context = 2 * all_to_all(cost.queries, among, hardware) + 2 * all_to_all(cost.keys / 2, among, hardware)
+        started += 4
     if cost.experts and layout.expert > 1:
         among = group(layout.expert, layout.expert_tensor, hardware.domain)
         expert = 2 * all_to_all(cost.routed, among, hardware, copies=cost.copies if work.software.one_copy else 1.0)
@@ -144,4 +154,4 @@ def _exchanges(cost: BlockCost, work: Work, hardware: Hardware, turns: int) -> _
         shared = group(layout.expert_tensor, 1, hardware.domain)
         expert += all_reduce(cost.routed * layout.expert_tensor / layout.tensor, shared, hardware)
         started += 2
-    return _Exchanges(tensor=tensor, context=context, expert=expert, started=started)
+    return _Exchanges(tensor=tensor, context=context, expert=expert, started=started, hidden=ring)

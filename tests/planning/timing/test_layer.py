@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.planning.software import Software
 from orchestrator.planning.stages import Chunk
+from orchestrator.planning.timing.layer import block_cost
 from orchestrator.planning.timing.stage import StageTime, stage_time
 from orchestrator.planning.timing.step import slice_of
 from tests.planning.timing.cases import BLOOM, MEGATRON_2022, gpt, gpus, llama, mixture, work
@@ -113,6 +114,34 @@ def test_a_softmax_kernel_that_takes_four_matrices_at_once_is_missed_with_two() 
     two, four = (work(gpt(24, 1024, 16, length=1024), 8, tensor=8, micro_batch=size) for size in (1, 2))
     times = [stage_time(each, gpus(), LAYER[0], slice_of(each, gpus())).total for each in (two, four)]
     assert times[0] > times[1]
+
+
+class TestContext:
+    """Long sequences over ranks of one node; LLaMA's shape with 8 key heads for 32 queries."""
+
+    MODEL = llama(32, 4096, 32, kv_heads=8, size=14336, vocab=32000, length=32768)
+
+    def time(self, software: Software, **said: object) -> StageTime:
+        one = work(self.MODEL, 8, software, **said)
+        return stage_time(one, gpus("H100"), LAYER[0], slice_of(one, gpus("H100")))
+
+    def test_a_ring_runs_behind_attention(self) -> None:
+        assert self.time(Software(), context=4).context == 0
+
+    def test_heads_for_sequence_is_waited_for(self) -> None:
+        """arXiv:2309.14509, section 3.2: 4 N h / P of each all-to-all for P ranks, here with keys of a quarter; both ways, over
+        H100's 450 GB/s, three of four parts to others."""
+        hardware, ranks = gpus("H100"), 4
+        told = self.time(Software(context="heads"), context=ranks).context
+        moved = 2 * (2 * 32 + 2 * 8) * 128 * 2 * 32768 / ranks * (ranks - 1) / ranks
+        bandwidth = hardware.link_bandwidth * hardware.calibration.link_efficiency
+        assert told == pytest.approx(moved / bandwidth, rel=0.25)
+        assert told > moved / bandwidth
+
+    def test_keys_are_repeated_until_every_rank_has_one(self) -> None:
+        few, enough = (block_cost(self.MODEL.blocks[0], slice_of(work(self.MODEL, 8, Software(context="heads"), context=ranks), gpus(count=16)))
+                       for ranks in (16, 8))  # fmt: skip
+        assert few.keys == enough.keys, "half the positions, twice the heads"
 
 
 class TestExperts:
