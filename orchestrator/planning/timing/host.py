@@ -143,10 +143,10 @@ def _stage(work: Work, host: Host, chunks: Iterable[Chunk], part: Slice, cost: H
             for one in (both.forward, both.backward):
                 _add(busy, one, count, host)
             busy.launches += count * (_measured(block, cost) if cost else each_operation * (both.forward.host + both.backward.host))
-            busy.tensor += count * _tensor(work, host.gloo, both.stream)
+            busy.tensor += count * _tensor(work, host.gloo, both)
             busy.context += count * _context(work, host.gloo, both)
             if both.experts:
-                busy.expert += count * _expert(host.gloo, both.routed, work.layout.expert)
+                busy.expert += count * _expert(work, host.gloo, both)
         ends = [*(head_cost(work.architecture, part) if chunk.head else ())]
         ends += [*(embedding_cost(work.architecture, part) if chunk.embedding else ())]
         for one in ends:
@@ -174,16 +174,18 @@ def _tiled(products: Iterable[Product]) -> float:
     return sum(each.times * each.tiled for each in products)
 
 
-def _tensor(work: Work, gloo: Gloo, stream: float) -> Exchange:
+def _tensor(work: Work, gloo: Gloo, cost: BlockCost) -> Exchange:
     """Exchanges of a block within its tensor group, forward and backward.
 
     Sequence-parallel products gather before and scatter after, twice; backward as many, and inputs are gathered once
-    more for the weights' gradients (Korthikanti et al. 2022, section 4.2.2). Otherwise four all-reduces.
+    more for the weights' gradients (Korthikanti et al. 2022, section 4.2.2). Otherwise four all-reduces. Experts move rows
+    instead, and gather once each way what they made where the sequence is not shared out outside them.
     """
-    ranks = work.layout.tensor
+    ranks, stream, halves = work.layout.tensor, cost.stream, cost.reduces
     if not work.layout.sequence_parallel:
-        return 4 * gloo.exchange("all_reduce", stream, ranks)
-    return 6 * gloo.exchange("all_gather", stream, ranks) + 4 * gloo.exchange("reduce_scatter", stream, ranks)
+        gathers = 2 if cost.experts else 0
+        return 2 * halves * gloo.exchange("all_reduce", stream, ranks) + gathers * gloo.exchange("all_gather", stream, ranks)
+    return 3 * halves * gloo.exchange("all_gather", stream, ranks) + 2 * halves * gloo.exchange("reduce_scatter", stream, ranks)
 
 
 def _context(work: Work, gloo: Gloo, cost: BlockCost) -> Exchange:
@@ -197,9 +199,15 @@ def _context(work: Work, gloo: Gloo, cost: BlockCost) -> Exchange:
     return 4 * gloo.exchange("all_to_all", cost.queries, ranks) + 4 * gloo.exchange("all_to_all", cost.keys / 2, ranks)
 
 
-def _expert(gloo: Gloo, routed: float, ranks: int) -> Exchange:
-    """Rows to their experts and back, forward and backward; numbers and weights of rows travel beside."""
-    return 4 * gloo.exchange("all_to_all", routed, ranks) + 2 * gloo.exchange("all_to_all", 0, ranks)
+def _expert(work: Work, gloo: Gloo, cost: BlockCost) -> Exchange:
+    """Rows to their experts and back, forward and backward; numbers and weights of rows travel beside.
+
+    Ranks that share an expert gather their rows, and scatter the sums of what comes out.
+    """
+    ranks, shared = work.layout.expert, work.layout.expert_tensor
+    moved = 4 * gloo.exchange("all_to_all", cost.routed, ranks) + 2 * gloo.exchange("all_to_all", 0, ranks)
+    gathered = 2 * gloo.exchange("all_gather", cost.gathered, shared) + 2 * gloo.exchange("reduce_scatter", cost.gathered, shared)
+    return moved + gathered + 2 * gloo.exchange("all_gather", 0, shared)
 
 
 def _sends(work: Work, host: Host) -> Exchange:

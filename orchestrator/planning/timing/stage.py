@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from orchestrator.planning.calibration import COLLECTIVE_LAUNCHES
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.stages import Chunk
-from orchestrator.planning.timing.collectives import all_reduce, all_to_all, group, send
+from orchestrator.planning.timing.collectives import all_reduce, all_to_all, gather, group, send
 from orchestrator.planning.timing.head import embedding_cost, head_cost
 from orchestrator.planning.timing.launches import waiting
 from orchestrator.planning.timing.layer import BlockCost, Pass, Slice, block_cost
@@ -129,11 +129,14 @@ def _exchanges(cost: BlockCost, work: Work, hardware: Hardware, turns: int) -> _
     tensor = context = expert = 0.0
     started = 0
     if layout.tensor > 1:
-        # The feed-forward of experts that tensor ranks share out moves rows instead, counted below.
-        reduces = 1 if cost.experts and layout.expert_tensor < layout.tensor else 2
-        tensor = reduces * all_reduce(cost.stream, group(layout.tensor, 1, hardware.domain), hardware)
+        # Experts move rows instead, counted below; where the sequence is not shared out outside them, what they made is gathered.
+        among = group(layout.tensor, 1, hardware.domain)
+        tensor = cost.reduces * all_reduce(cost.stream, among, hardware)
+        if cost.experts and not layout.sequence_parallel:
+            tensor += gather(cost.stream, among, hardware)
+            started += 1
         tensor *= 1 - known.overlap if work.software.overlaps_tensor else 1.0
-        started += reduces * (2 if layout.sequence_parallel else 1)
+        started += cost.reduces * (2 if layout.sequence_parallel else 1)
     ring = work.software.context == "ring"
     if layout.context > 1 and ring:
         far = layout.tensor * layout.context > hardware.domain
@@ -149,9 +152,8 @@ def _exchanges(cost: BlockCost, work: Work, hardware: Hardware, turns: int) -> _
         expert = 2 * all_to_all(cost.routed, among, hardware, copies=cost.copies if work.software.one_copy else 1.0)
         expert *= 1 - known.overlap if work.software.overlaps_experts else 1.0
         started += 4
-    if cost.experts and layout.expert_tensor > layout.tensor:
+    if cost.experts and cost.gathered:
         # Ranks that share an expert gather each other's rows, and reduce what comes out.
-        shared = group(layout.expert_tensor, 1, hardware.domain)
-        expert += all_reduce(cost.routed * layout.expert_tensor / layout.tensor, shared, hardware)
+        expert += all_reduce(cost.gathered, group(layout.expert_tensor, 1, hardware.domain), hardware)
         started += 2
     return _Exchanges(tensor=tensor, context=context, expert=expert, started=started, hidden=ring)

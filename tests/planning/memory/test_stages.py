@@ -83,6 +83,11 @@ class TestActivations:
         assert shared.activations < cut.activations / 2
         assert shared.activations == pytest.approx(stages(LLAMA)[0].activations / 8, rel=0.01)
 
+    def test_ranks_that_share_experts_keep_whole_copies_of_their_tokens(self) -> None:
+        """Two copies of 4096 for each of a token's two experts, in 32 blocks and 2 bytes, a quarter of them or all."""
+        cut, whole = (stages(MIXTRAL, tensor=4, expert_tensor=shared)[0] for shared in (1, 4))
+        assert whole.activations - cut.activations == 32 * 2048 * 2 * 2 * 4096 * 2 * 3 // 4
+
     def test_context_divides_activations_and_logits(self) -> None:
         whole, half = stages(LLAMA)[0], stages(LLAMA, context=2)[0]
         assert (half.activations, half.logits) == (whole.activations // 2, whole.logits // 2)

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.planning.software import Software
 from orchestrator.planning.stages import Chunk
+from orchestrator.planning.timing.collectives import all_reduce, group
 from orchestrator.planning.timing.layer import block_cost
 from orchestrator.planning.timing.stage import StageTime, stage_time
 from orchestrator.planning.timing.step import slice_of
@@ -172,3 +173,24 @@ class TestExperts:
         whole, cut = self.time(expert=4, expert_tensor=1), self.time(expert=1, expert_tensor=4)
         assert cut.products >= 0.95 * whole.products
         assert cut.expert > 0
+
+    def test_ranks_that_share_an_expert_move_every_copy_of_a_token(self) -> None:
+        """Megatron-core's all-to-all dispatcher: rows are gathered over the expert-tensor group, and their sums scattered."""
+        whole, part = (self.time(tensor=4, expert=1, expert_tensor=shared, sequence_parallel=True) for shared in (4, 2))
+        assert whole.tensor == part.tensor, "attention alone sums over tensor ranks"
+        hardware, stream = gpus("H100"), 8 * 4096 * 2048 * 2
+        copies, half = (all_reduce(stream * shared / 4, group(shared, 1, 8), hardware) for shared in (4, 2))
+        assert (whole.expert, part.expert) == pytest.approx((2 * copies, 2 * half))
+
+    def test_rows_are_sent_once_by_the_tensor_ranks_together(self) -> None:
+        """Each routes its own part of the tokens, however many ranks share an expert."""
+        alone, shared = (self.time(tensor=2, expert=2, expert_tensor=ranks) for ranks in (1, 2))
+        block = self.MODEL.blocks[0]
+        one = work(self.MODEL, 64, Software(), data=4, tensor=2, expert=2)
+        assert block_cost(block, slice_of(one, gpus("H100"))).routed == 8 * 4096 * 2048 * 2 / 2
+        assert shared.expert > alone.expert
+
+    def test_copies_of_tokens_are_as_wide_on_every_rank_that_shares_an_expert(self) -> None:
+        """The same rows in all, inside narrower by as much."""
+        alone, shared = (self.time(tensor=4, expert=1, expert_tensor=ranks, sequence_parallel=True) for ranks in (1, 4))
+        assert shared.elementwise > 1.5 * alone.elementwise
