@@ -21,12 +21,12 @@ from orchestrator.architecture.stack import Block
 from orchestrator.planning.calibration import HostCost
 from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.hardware import Hardware
+from orchestrator.planning.shares import counted, on_rank
 from orchestrator.planning.stages import Chunk
 from orchestrator.planning.timing.gloo import NOTHING, Exchange, Gloo, gloo_of
 from orchestrator.planning.timing.head import embedding_cost, head_cost
 from orchestrator.planning.timing.layer import BlockCost, Pass, Slice, block_cost
 from orchestrator.planning.timing.products import Product, Unit
-from orchestrator.planning.timing.weights import counted, on_rank
 from orchestrator.planning.work import Work
 
 STEP_EXCHANGES = 6
@@ -138,7 +138,7 @@ def _stage(work: Work, host: Host, chunks: Iterable[Chunk], part: Slice, cost: H
     """One micro-batch, forward and backward, on a rank of a stage."""
     busy, each_operation = Busy(), host.hardware.calibration.launch_overhead_s
     for chunk in chunks:
-        for block, count in counted(work.architecture, chunk):
+        for block, count in counted(work.architecture, (chunk,)):
             both = block_cost(block, part)
             for one in (both.forward, both.backward):
                 _add(busy, one, count, host)
@@ -223,17 +223,10 @@ def _sends(work: Work, host: Host) -> Exchange:
 def _computed(work: Work, host: Host, weights: tuple[float, float], cost: HostCost | None) -> dict[str, float]:
     """Once a step: the optimizer, and what no layout changes."""
     layout, known = work.layout, host.hardware.calibration
-    replicas, spread = _replicas(work) if layout.zero else (1, 1)
+    replicas, spread = (layout.replicas, layout.expert_replicas) if layout.zero else (1, 1)
     held = weights[0] / replicas + weights[1] / spread
     moved = (held * STATE_BYTES + sum(weights) * NORM_BYTES) / host.unit.bandwidth
     return {"optimizer": moved / known.memory_efficiency, "other": known.step_overhead_s + (cost.step_s if cost else 0.0)}
-
-
-def _replicas(work: Work) -> tuple[int, int]:
-    """Ranks that hold the same dense weights, and the same experts."""
-    layout = work.layout
-    ranks = layout.data * layout.context
-    return ranks, max(1, ranks * layout.tensor // (layout.expert * layout.expert_tensor))
 
 
 def _exchanged(work: Work, host: Host, weights: tuple[float, float]) -> dict[str, Exchange]:
@@ -246,7 +239,7 @@ def _exchanged(work: Work, host: Host, weights: tuple[float, float]) -> dict[str
     splits = CAPABILITIES[layout.engine].splits_models
     reduces = "reduce_scatter" if splits and layout.zero else "all_reduce"
     gradients = gathers = NOTHING
-    for count, ranks in zip(weights, _replicas(work), strict=True):
+    for count, ranks in zip(weights, (layout.replicas, layout.expert_replicas), strict=True):
         if count:
             gradients += (turns if layout.zero >= 2 else 1) * gloo.exchange(reduces, 4 * count, ranks)
         if count and layout.zero:

@@ -22,10 +22,8 @@ def exchange(work: Work, hardware: Hardware, weights: tuple[float, float], *, bl
     """
     layout, software = work.layout, work.software
     known = hardware.calibration
-    ranks = layout.data * layout.context
-    dense = group(ranks, layout.tensor, hardware.domain)
-    folded = layout.expert * layout.expert_tensor
-    experts = group(max(1, ranks * layout.tensor // folded), folded, hardware.domain)
+    dense = group(layout.replicas, layout.tensor, hardware.domain)
+    experts = group(layout.expert_replicas, layout.expert * layout.expert_tensor, hardware.domain)
     pairs = [pair for pair in zip(weights, (dense, experts), strict=True) if pair[0] and pair[1].size > 1]
     width = software.gradient_bytes or work.width
     if layout.zero == 0:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from orchestrator.planning.calibration import COLLECTIVE_LAUNCHES
 from orchestrator.planning.hardware import Hardware
+from orchestrator.planning.shares import counted
 from orchestrator.planning.stages import Chunk
 from orchestrator.planning.timing.collectives import all_reduce, all_to_all, gather, group, send
 from orchestrator.planning.timing.head import embedding_cost, head_cost
 from orchestrator.planning.timing.launches import waiting
 from orchestrator.planning.timing.layer import BlockCost, Pass, Slice, block_cost
 from orchestrator.planning.timing.products import seconds
-from orchestrator.planning.timing.weights import counted
 from orchestrator.planning.work import Work
 
 
@@ -59,7 +59,7 @@ def stage_time(work: Work, hardware: Hardware, chunks: tuple[Chunk, ...], part: 
     """Of one rank of the stage that holds `chunks`."""
     time = StageTime()
     for chunk in chunks:
-        for block, count in counted(work.architecture, chunk):
+        for block, count in counted(work.architecture, (chunk,)):
             _add_block(time, block_cost(block, part), count, work, hardware)
         ends = [head_cost(work.architecture, part)] if chunk.head else []
         ends += [embedding_cost(work.architecture, part)] if chunk.embedding else []

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.architecture.stack import Architecture
 from orchestrator.planning import Plan, make_plan
 from orchestrator.planning.memory import Memory
-from orchestrator.planning.memory.split import in_flight, padded_rows
+from orchestrator.planning.memory.in_flight import in_flight
 from orchestrator.spec import load_cluster, load_run
 from tests.planning.memory.made import PLAIN, estimate
 from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, NEOX, Made, page
@@ -61,9 +61,6 @@ class TestStates:
         assert spread.optimizer == 12 * (dense // 8 + experts // 8)  # one rank alone holds each expert
         twice = stages(MIXTRAL, data=16, expert=8, zero=1)[0]
         assert twice.optimizer == pytest.approx(spread.optimizer / 2, rel=1e-9)
-
-    def test_the_vocabulary_is_padded_to_tensor(self) -> None:
-        assert [padded_rows(1001, tensor) for tensor in (1, 2, 4, 8)] == [1001, 1002, 1004, 1008]
 
 
 class TestActivations:
