@@ -110,6 +110,11 @@ class Plan:
         return split(self.architecture, self.layout)
 
     @property
+    def ramps_up(self) -> bool:
+        """Whether the first steps take fewer sequences than the last."""
+        return len(self.batch.segments) > 1
+
+    @property
     def micro_batch(self) -> int:
         return self.layout.micro_batch
 
@@ -237,7 +242,7 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
         spec=spec, cluster=cluster, architecture=architecture, layout=layout, hardware=hardware, batch=batch,
         schedule=resolve_schedule(training.schedule, training.optimizer.lr, batch, total_steps),
         total_steps=total_steps, stage_memory=memory_of(work, hardware), reasons=reasons,
-        time=time_of(work, hardware, total_tokens=batch.tokens_after(total_steps), price=cluster.price_per_device_hour),
+        time=time_of(work, hardware, steps=batch.steps_by_size(total_steps), price=cluster.price_per_device_hour),
         candidates=choice.candidates, searched=choice.searched,
     )  # fmt: skip
 

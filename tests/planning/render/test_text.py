@@ -60,6 +60,10 @@ class TestWhatItSays:
         assert f"yes; stage {worst} of 12 is the fullest: {format_bytes(plan.memory.total)} of" in told
         assert sum(line.startswith(">") for line in told.splitlines()) == 1
 
+    def test_the_step_is_said_to_be_at_full_batch_where_others_are_not(self) -> None:
+        assert "a step at full batch" in render(shipped("bloom"), "", width=120)
+        assert "at full batch" not in render(shipped("neox"), "", width=120)
+
     def test_a_row_per_stage_with_its_layers_nodes_and_ranks(self) -> None:
         rows = [line for line in render(shipped("bloom"), "").splitlines() if "GiB" in line and "|" in line]
         assert len(rows) == 12
