@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestrator.architecture.names import Names
-from orchestrator.architecture.parts import Attention, Embedding, FeedForwardPart, Head, Norm
+from orchestrator.architecture.parts import Attention, Embedding, FeedForwardPart, Head, MixtureOfExperts, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,11 @@ class Architecture:
     @property
     def hidden(self) -> int:
         return self.embedding.hidden
+
+    @property
+    def mixture(self) -> bool:
+        """Whether any layer is a mixture of experts."""
+        return any(isinstance(block.feed_forward, MixtureOfExperts) for block in self.blocks)
 
     @property
     def parameters(self) -> int:
