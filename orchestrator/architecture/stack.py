@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestrator.architecture.names import Names
-from orchestrator.architecture.parts import Attention, Embedding, FeedForwardPart, Head, MixtureOfExperts, Norm
+from orchestrator.architecture.parts import (
+    Attention,
+    Embedding,
+    FeedForwardPart,
+    Head,
+    MixtureOfExperts,
+    Norm,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

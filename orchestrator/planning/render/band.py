@@ -8,6 +8,7 @@ for others only where published runs of their kind were no further off.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.published.bands import Bands, bands_of, model_of
@@ -28,8 +29,9 @@ class Band:
         return "" if error is None else f" ±\N{NO-BREAK SPACE}{error:.0%}"
 
 
+Kind = Literal["time", "memory"]
 UNKNOWN = Band(source="not measured on hardware like this: estimates from data sheets and the planner's defaults")
-WORDS = {"time": "step time", "memory": "memory"}
+WORDS: dict[Kind, str] = {"time": "step time", "memory": "memory"}
 _MEAN = "mean absolute error of "
 
 
@@ -46,7 +48,7 @@ def band_of(plan: Plan) -> Band:
     return Band(time=found["time"][0], memory=found["memory"][0], source=source)
 
 
-def _error(plan: Plan, kind: str) -> tuple[float | None, str]:
+def _error(plan: Plan, kind: Kind) -> tuple[float | None, str]:
     """An error and where it comes from: the page's, where the plan is like what it was measured on; else the larger one."""
     said = plan.cluster.calibration
     own = (said.error or {}).get(kind)
@@ -87,7 +89,7 @@ def _models(said: Calibration) -> tuple[str, ...]:
     return (tuple(said.error_on.model) if said.error_on else ()) or ("dense",)
 
 
-def _published(plan: Plan, kind: str) -> tuple[float | None, str]:
+def _published(plan: Plan, kind: Kind) -> tuple[float | None, str]:
     """Of published runs like the plan, calibrated where this page was, and its own error is known."""
     model = model_of(plan.architecture)
     found = bands_of(plan.device_spec.name, model, plan.engine)
@@ -99,13 +101,13 @@ def _published(plan: Plan, kind: str) -> tuple[float | None, str]:
     return getattr(band, kind), f"{_MEAN}{_runs(found, getattr(band, f'{kind}_n'), kind)}, {which}"
 
 
-def _calibrated(said: Calibration, kind: str) -> bool:
+def _calibrated(said: Calibration, kind: Kind) -> bool:
     """Whether the page was held against measurements, and says what this kind of estimate is made of."""
     held = said.framework_bytes is not None or said.fragmentation is not None
     return bool(said.error) and (kind != "memory" or held)
 
 
-def _runs(found: Bands, count: int, kind: str) -> str:
+def _runs(found: Bands, count: int, kind: Kind) -> str:
     engine = f"{found.engine}'s" if found.engine else "all engines'"
     what = "step times" if kind == "time" else "memory peaks"
     return f"{engine} {count:,} published {what} of {found.model} models on {found.generation} devices"
