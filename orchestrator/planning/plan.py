@@ -11,12 +11,14 @@ from orchestrator.errors import PlanError
 from orchestrator.planning.batch import BatchPlan, segments_of
 from orchestrator.planning.choose import choose, choose_layout
 from orchestrator.planning.devices import Device
+from orchestrator.planning.flops import flops_per_token
 from orchestrator.planning.hardware import Hardware, hardware_of
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory, memory_of
 from orchestrator.planning.mesh import coordinates
 from orchestrator.planning.neighbours import with_nearest
 from orchestrator.planning.rank_map import map_as_data
+from orchestrator.planning.reliability.checkpoints import checkpoint_bytes, contents_of
 from orchestrator.planning.schedule import LrSchedule, resolve_schedule
 from orchestrator.planning.search import Candidate, Searched
 from orchestrator.planning.stages import Stages, split
@@ -144,8 +146,8 @@ class Plan:
 
     @property
     def flops_per_token(self) -> int:
-        """Training FLOPs per token, in the convention of `time.CONVENTION`."""
-        return self.architecture.flops_per_token(self.sequence_length)
+        """Training FLOPs per token by `time.CONVENTION`, as in plan.json and metrics.jsonl."""
+        return round(flops_per_token(self.architecture, self.sequence_length, CONVENTION))
 
     @property
     def peak_flops(self) -> float:
@@ -159,9 +161,8 @@ class Plan:
 
     @property
     def checkpoint_bytes(self) -> int:
-        """Size of one checkpoint: fp32 weights and the optimizer's moments."""
-        moments = 8 if self.spec.training.optimizer.name == "adamw" else 0
-        return self.architecture.parameters * (4 + moments)
+        """Size of one checkpoint."""
+        return checkpoint_bytes(self.architecture.parameters, contents_of(self.spec.training.optimizer.name))
 
     def every(self, amount: Amount) -> int:
         """A repeated amount (`every: 10M tokens`) in steps at full batch, at least 1."""

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.planning.time import time_of
+from orchestrator.planning.flops import flops_per_token
+from orchestrator.planning.time import CONVENTION, time_of
 from orchestrator.planning.timing import step_time
 from tests.planning.render.plans import shipped
 
@@ -36,3 +37,13 @@ def test_every_device_costs_its_price_for_all_of_it() -> None:
     small = step_time(replace(plan.work, sequences=192), plan.hardware).total
     assert time.total_s == pytest.approx(3 * small + time.step_s)
     assert time.cost == pytest.approx(2.0 * 384 * time.total_s / 3600)
+
+
+@pytest.mark.parametrize("name", ["bloom", "mixtral"])
+def test_the_plan_counts_flops_by_the_convention_that_it_names(name: str) -> None:
+    """metrics.jsonl's `mfu` and `tflops_per_device` are made of `plan.flops_per_token` too (training/callbacks/metrics.py)."""
+    plan = shipped(name)
+    told = plan.as_dict()
+    assert told["flops_convention"] == CONVENTION
+    assert told["flops_per_token"] == plan.flops_per_token == flops_per_token(plan.architecture, plan.sequence_length, CONVENTION)
+    assert plan.time.mfu == pytest.approx(plan.flops_per_token * plan.time.tokens_per_s / (plan.world_size * plan.peak_flops))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from orchestrator.planning.plan import Plan
 from orchestrator.planning.reliability.estimate import Reliability
 from orchestrator.planning.reliability.outcome import Band
 from orchestrator.planning.reliability.scaling import Row, Simulation
 from orchestrator.units import format_bytes, format_count, format_duration
+
+if TYPE_CHECKING:
+    from orchestrator.planning.plan import Plan
 
 COLUMNS = ("devices", "nodes", "ideal", "fails every", "save every", "takes", "useful", "saving", "lost work", "down", "waiting", "slower")
 
