@@ -19,8 +19,8 @@ fp32, at the size of the nano page, where that is affordable.
 Each layout runs in processes of its own: libraries keep buffers, process groups and allocator pools until a process
 ends, and memory figures of the second engine would hold what the first left. Tokens/s are the median over steps after the
 warm-up, everything between a batch in host memory and the loss as a number included. Memory is the peak during training
-of the rank that needs most: `allocated` by tensors, `reserved` from the device. MFU is given in PaLM's convention (6 per
-matrix parameter and attention over the full square) and as 6N (six per parameter, attention left out), of the
+of the rank that needs most: `allocated` by tensors, `reserved` from the device. MFU is given in the plan's convention (planning.time:
+torchtitan's, 6 per parameter that multiplies and attention over the full square) and as 6N (six per parameter, attention left out), of the
 device's dense peak.
 """
 
@@ -42,6 +42,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import OrchestratorError, PlanError
+from orchestrator.planning.time import CONVENTION
 
 REPORT = Path(__file__).with_name("gpu.md")
 NANO = "model_specs/llama/nano.yaml"
@@ -235,7 +236,7 @@ def measure(work: Work, layout: Layout) -> Measured:
     parameters = plan.architecture.parameters
     return Measured(
         layout=str(layout), losses=tuple(losses), step_s=step_s, tokens_per_s=work.sequences * work.sequence_length / step_s,
-        flops={"PaLM": plan.flops_per_token, "6N": 6 * parameters}, peak=plan.peak_flops * layout.world_size,
+        flops={CONVENTION: plan.flops_per_token, "6N": 6 * parameters}, peak=plan.peak_flops * layout.world_size,
         allocated=memory[0], reserved=memory[1],
         device=torch.cuda.get_device_name() if on_gpu else "CPU", versions=_versions(),
     )  # fmt: skip
@@ -278,11 +279,11 @@ def table(rows: Sequence[Measured]) -> str:
     """Markdown: every layout, with its ratios to the first."""
     base = rows[0]
     lines = [
-        "| layout | step, s | tokens/s | ratio | MFU PaLM | MFU 6N | allocated, GB | ratio | reserved, GB | loss | difference |",
+        f"| layout | step, s | tokens/s | ratio | MFU {CONVENTION} | MFU 6N | allocated, GB | ratio | reserved, GB | loss | difference |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        mfus = (f"{row.mfu(name):.1%}" for name in ("PaLM", "6N"))
+        mfus = (f"{row.mfu(name):.1%}" for name in (CONVENTION, "6N"))
         memory = ("", "", "")
         if row.allocated and row.reserved and base.allocated:
             memory = (f"{row.allocated / 1e9:.2f}", f"{row.allocated / base.allocated:.2f}", f"{row.reserved / 1e9:.2f}")

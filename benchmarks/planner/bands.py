@@ -7,21 +7,28 @@ from collections.abc import Sequence
 from benchmarks.planner.estimates import Judged
 from benchmarks.planner.score import Errors, Pair
 from benchmarks.planner.verdict import figures
-from orchestrator.planning.published.bands import Band, Bands, generation_of
+from orchestrator.planning.published.bands import Band, Bands, generation_of, model_of
+from orchestrator.planning.published.held_out import FEWEST
 
 
 def bands_from(judged: Judged, date: str) -> tuple[Bands, ...]:
-    """One for each generation of devices and engine among the runs, in alphabetical order."""
-    classes: dict[tuple[str, str], list[int]] = {}
+    """One for each generation of devices and kind of model among the runs, and one for each of its engines.
+
+    A class of which fewer than FEWEST runs measured time, and as few memory, has none.
+    """
+    classes: dict[tuple[str, str, str], list[int]] = {}
     for place, run in enumerate(judged.runs):
-        classes.setdefault((generation_of(run.hardware.device.name), run.work.layout.engine), []).append(place)
-    return tuple(
+        kind = generation_of(run.hardware.device.name), model_of(run.work.architecture)
+        for engine in ("", run.work.layout.engine):
+            classes.setdefault((*kind, engine), []).append(place)
+    made = [
         Bands(
-            generation=generation, engine=engine, date=date, calibrated=_band(_pairs(judged, "planner", places)),
-            defaults=_band(_pairs(judged, "defaults", places)),
+            generation=generation, model=model, engine=engine or None, date=date,
+            calibrated=_band(_pairs(judged, "planner", places)), defaults=_band(_pairs(judged, "defaults", places)),
         )
-        for (generation, engine), places in sorted(classes.items())
-    )  # fmt: skip
+        for (generation, model, engine), places in sorted(classes.items())
+    ]  # fmt: skip
+    return tuple(bands for bands in made if bands.calibrated.time_n or bands.calibrated.memory_n)
 
 
 def _pairs(judged: Judged, planner: str, places: Sequence[int]) -> list[Pair]:
@@ -36,4 +43,4 @@ def _band(pairs: Sequence[Pair]) -> Band:
 
 
 def _rounded(errors: Errors | None) -> tuple[float | None, int]:
-    return (round(errors.mape, 4), errors.n) if errors else (None, 0)
+    return (round(errors.mape, 4), errors.n) if errors and errors.n >= FEWEST else (None, 0)

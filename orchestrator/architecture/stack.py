@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestrator.architecture.names import Names
-from orchestrator.architecture.parts import Attention, Embedding, FeedForwardPart, Head, Norm
+from orchestrator.architecture.parts import (
+    Attention,
+    Embedding,
+    FeedForwardPart,
+    Head,
+    MixtureOfExperts,
+    Norm,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +67,11 @@ class Architecture:
         return self.embedding.hidden
 
     @property
+    def mixture(self) -> bool:
+        """Whether any layer is a mixture of experts."""
+        return any(isinstance(block.feed_forward, MixtureOfExperts) for block in self.blocks)
+
+    @property
     def parameters(self) -> int:
         """Trainable parameters; a tied matrix counts once."""
         outer = self.embedding.parameters + self.final_norm.parameters + self.head.parameters
@@ -72,12 +84,3 @@ class Architecture:
         Of a mixture of experts, those that one token meets.
         """
         return self.head.matmul_parameters + sum(block.matmul_parameters for block in self.blocks)
-
-    def flops_per_token(self, sequence_length: int) -> int:
-        """Training FLOPs per token, forward and backward, without recomputation.
-
-        PaLM's convention (Chowdhery et al. 2022, appendix B): six per matrix parameter, plus attention
-        scores over the full square, 12 s (heads x head_dim) per layer; the causal half is not subtracted.
-        """
-        scores = sum(block.attention.score_flops(sequence_length) for block in self.blocks)
-        return 6 * self.matmul_parameters + 3 * scores

@@ -102,7 +102,7 @@ def from_rows(rows: Path, ids: Sequence[str]) -> dict[str, Any]:
     """The constants that a few published runs insist on, and how far they are off on the same cluster's other runs."""
     from orchestrator.planning.published import fit_memory, read_runs
     from orchestrator.planning.published.fit import AT_MOST, fitted
-    from orchestrator.planning.published.held_out import errors_of
+    from orchestrator.planning.published.held_out import errors_of, kinds_of
 
     if not rows.exists():
         raise CommandError(f"there is no file {rows}")
@@ -125,7 +125,7 @@ def from_rows(rows: Path, ids: Sequence[str]) -> dict[str, Any]:
     others = [run for run in readable if run.cluster == chosen[0].cluster and run.id not in ids]
     error = {name: round(value, 3) for name, value in errors_of(others, best).items()}
     source = f"fitted to rows {', '.join(ids)} of {rows.name}" + (f"; error on {len(others)} others" if error else "")
-    return as_said(best, base, source=source) | ({"error": error} if error else {})
+    return as_said(best, base, source=source) | ({"error": error, "error_on": kinds_of(others)} if error else {})
 
 
 def as_said(known: Calibration, base: Calibration, *, source: str) -> dict[str, Any]:

@@ -1,25 +1,32 @@
 """What is worked out from what is said: a complete plan, before any node is taken. Pure functions, no torch.
 
-    devices.py       what accelerators can do
-    capabilities.py  what engines can do
-    features.py      what a model is made of, by name
-    batch.py         which samples each step takes, through ramp-ups
-    schedule.py      the learning rate of each step
-    layout.py        one candidate: degrees of the axes and what goes with them
-    mesh.py          ranks <-> coordinates on the axes
-    stages.py        blocks -> pipeline stages
-    activations.py   what a block keeps for its backward pass
-    memory.py        bytes per rank, the model whole on each
-    stage_memory.py  bytes per rank and stage, the model split
-    time.py          seconds per step, cost
-    rules/           what is legal, as a table
-    choose.py        `auto` -> numbers
-    neighbours.py    the nearest legal layout to an illegal one
-    rank_map.py      which rank stands on which device; the plan held against real hosts
-    data.py          the mixture that a page names
-    plan.py          make_plan: spec and cluster -> Plan
-    reliability/     what failures and checkpoints make of a plan
-    render/          one screen of text, one page of HTML, all numbers as JSON
+    given       devices.py       what accelerators can do
+                capabilities.py  what engines can do
+                software.py      what a training stack does that costs or saves time and memory
+                held.py          what a training stack holds in memory
+                calibration.py   the numbers that no data sheet has
+                hardware.py      a cluster page in numbers
+                features.py      what a model is made of, by name
+                data.py          the mixture that a page names
+    said        batch.py         which samples each step takes, through ramp-ups
+                schedule.py      the learning rate of each step
+                layout.py        one candidate: degrees of the axes and what goes with them
+                mesh.py          ranks <-> coordinates on the axes
+                stages.py        blocks -> pipeline stages
+                work.py          one optimizer step: all that estimates read
+    estimated   flops.py         FLOPs per token, by convention
+                timing/          seconds of a step, by what takes them
+                memory/          bytes on one rank of every stage
+                time.py          length and cost of the run
+                published/       published runs: what estimates are fitted to and judged by
+    chosen      rules/           what is legal, as a table
+                choose.py        `auto` -> numbers
+                search/          the fastest layouts that fit
+                neighbours.py    the nearest legal layout to an illegal one
+    a plan      plan.py          make_plan: spec and cluster -> Plan
+                rank_map.py      which rank stands on which device; the plan held against real hosts
+                reliability/     what failures and checkpoints make of a plan
+                render/          one screen of text, one page of HTML, all numbers as JSON
 """
 
 from orchestrator.planning.plan import Plan, make_plan

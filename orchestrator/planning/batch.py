@@ -75,6 +75,16 @@ class BatchPlan:
         """Samples consumed after `step` steps."""
         return self.at(step).samples_after if step else 0
 
+    def steps_by_size(self, steps: int) -> dict[int, int]:
+        """How many of the first `steps` steps take each number of sequences: ramp-ups make hundreds of segments at most."""
+        ends = [*(first - 1 for first in self._first_steps[1:]), steps]
+        counts: dict[int, int] = {}
+        for segment, end in zip(self.segments, ends, strict=True):
+            taken = min(end, steps) - segment.first_step + 1
+            if taken > 0:
+                counts[segment.sequences] = counts.get(segment.sequences, 0) + taken
+        return counts
+
     def tokens_after(self, step: int) -> int:
         """Tokens consumed after `step` steps."""
         return self.samples_after(step) * self.sequence_length

@@ -11,12 +11,14 @@ from orchestrator.errors import PlanError
 from orchestrator.planning.batch import BatchPlan, segments_of
 from orchestrator.planning.choose import choose, choose_layout
 from orchestrator.planning.devices import Device
+from orchestrator.planning.flops import flops_per_token
 from orchestrator.planning.hardware import Hardware, hardware_of
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory, memory_of
 from orchestrator.planning.mesh import coordinates
 from orchestrator.planning.neighbours import with_nearest
 from orchestrator.planning.rank_map import map_as_data
+from orchestrator.planning.reliability.checkpoints import checkpoint_bytes, contents_of
 from orchestrator.planning.schedule import LrSchedule, resolve_schedule
 from orchestrator.planning.search import Candidate, Searched
 from orchestrator.planning.stages import Stages, split
@@ -110,6 +112,11 @@ class Plan:
         return split(self.architecture, self.layout)
 
     @property
+    def ramps_up(self) -> bool:
+        """Whether the first steps take fewer sequences than the last."""
+        return len(self.batch.segments) > 1
+
+    @property
     def micro_batch(self) -> int:
         return self.layout.micro_batch
 
@@ -139,8 +146,8 @@ class Plan:
 
     @property
     def flops_per_token(self) -> int:
-        """Training FLOPs per token, in the convention of `time.CONVENTION`."""
-        return self.architecture.flops_per_token(self.sequence_length)
+        """Training FLOPs per token by `time.CONVENTION`, as in plan.json and metrics.jsonl."""
+        return round(flops_per_token(self.architecture, self.sequence_length, CONVENTION))
 
     @property
     def peak_flops(self) -> float:
@@ -154,9 +161,8 @@ class Plan:
 
     @property
     def checkpoint_bytes(self) -> int:
-        """Size of one checkpoint: fp32 weights and the optimizer's moments."""
-        moments = 8 if self.spec.training.optimizer.name == "adamw" else 0
-        return self.architecture.parameters * (4 + moments)
+        """Size of one checkpoint."""
+        return checkpoint_bytes(self.architecture.parameters, contents_of(self.spec.training.optimizer.name))
 
     def every(self, amount: Amount) -> int:
         """A repeated amount (`every: 10M tokens`) in steps at full batch, at least 1."""
@@ -237,7 +243,7 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
         spec=spec, cluster=cluster, architecture=architecture, layout=layout, hardware=hardware, batch=batch,
         schedule=resolve_schedule(training.schedule, training.optimizer.lr, batch, total_steps),
         total_steps=total_steps, stage_memory=memory_of(work, hardware), reasons=reasons,
-        time=time_of(work, hardware, total_tokens=batch.tokens_after(total_steps), price=cluster.price_per_device_hour),
+        time=time_of(work, hardware, steps=batch.steps_by_size(total_steps), price=cluster.price_per_device_hour),
         candidates=choice.candidates, searched=choice.searched,
     )  # fmt: skip
 

@@ -62,6 +62,14 @@ class HostCost(Section):
 Measured = Literal["reference", "deepspeed-0", "deepspeed-1", "deepspeed-2", "deepspeed-3", "megatron"]
 
 
+class ErrorOn(Section):
+    """What kinds of runs an error was measured on: of other kinds it says nothing."""
+
+    engine: tuple[str, ...] = ()
+    precision: tuple[str, ...] = ()
+    model: tuple[Literal["dense", "mixture"], ...] = ()
+
+
 class Calibration(Section):
     """What measurements say of this cluster, each number in place of the planner's default (`make calibrate` writes it).
 
@@ -106,6 +114,8 @@ class Calibration(Section):
     """What each engine's own Python takes on the CPU; DeepSpeed's by stage of ZeRO."""
     error: dict[Literal["time", "memory"], Annotated[float, Field(ge=0)]] | None = None
     """Mean absolute relative error that these numbers showed on measurements they were not fitted to."""
+    error_on: ErrorOn | None = None
+    """What those measurements were of; a plan of anything else is shown with no smaller error than published runs like it."""
     source: str | None = None
     """What was measured: device, date and software, or the published rows."""
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from orchestrator.architecture.families.bloom import Bloom
 from orchestrator.architecture.parts import ALiBi
+from orchestrator.planning.flops import flops_per_token
 from orchestrator.registry import FAMILIES
 from tests.architecture.modules import assert_names_are_the_modules, count, huggingface, shipped
 
@@ -58,11 +59,11 @@ def test_alibi_slopes_are_those_of_the_module(heads: int) -> None:
     assert ALiBi(heads=heads).slopes == pytest.approx(biases[:, 0, 1].tolist(), rel=1e-6)
 
 
-def test_flops_are_palms_formula() -> None:
-    """Chowdhery et al. 2022, appendix B: 6N + 12 L H Q T; the tied head multiplies, the look-up does not."""
+def test_flops_are_six_per_matrix_parameter_and_the_scores() -> None:
+    """Korthikanti et al. 2022 without recomputation, as PaLM's 6N + 12 L H Q T on matrices; the tied head multiplies, the look-up does not."""
     matrices = 70 * 12 * 14_336**2 + 250_880 * 14_336
     assert shipped("bloom/176b").matmul_parameters == matrices
-    assert shipped("bloom/176b").flops_per_token(2048) == 6 * matrices + 12 * 70 * 14_336 * 2048
+    assert flops_per_token(shipped("bloom/176b"), 2048, "Korthikanti") == 6 * matrices + 12 * 70 * 14_336 * 2048
 
 
 def test_the_numbers_reach_the_configuration() -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from orchestrator.architecture.families.gpt_neox import GPTNeoX
 from orchestrator.architecture.parts import Rotary
+from orchestrator.planning.flops import flops_per_token
 from orchestrator.registry import FAMILIES
 from tests.architecture.modules import assert_names_are_the_modules, count, huggingface, shipped
 
@@ -54,11 +55,11 @@ def test_rotary_positions_turn_as_many_dimensions_as_in_the_module() -> None:
         assert position.dims == huggingface(architecture).gpt_neox.layers[0].attention.rotary_ndims == 16 * fraction
 
 
-def test_flops_are_palms_formula() -> None:
-    """Chowdhery et al. 2022, appendix B: 6N + 12 L H Q T, N the matrices of the layers and the head."""
+def test_flops_are_six_per_matrix_parameter_and_the_scores() -> None:
+    """Korthikanti et al. 2022 without recomputation, as PaLM's 6N + 12 L H Q T on matrices, N the matrices of the layers and the head."""
     matrices = 44 * 12 * 6144**2 + 50_432 * 6144
     assert shipped("gpt_neox/20b").matmul_parameters == matrices
-    assert shipped("gpt_neox/20b").flops_per_token(2048) == 6 * matrices + 12 * 44 * 6144 * 2048
+    assert flops_per_token(shipped("gpt_neox/20b"), 2048, "Korthikanti") == 6 * matrices + 12 * 44 * 6144 * 2048
 
 
 def test_the_numbers_reach_the_configuration() -> None:

@@ -74,6 +74,7 @@ def test_rows_that_were_not_fitted_to_say_how_far_off_the_constants_are() -> Non
     said = from_rows(ROWS, ["sc21_t1_7.5B", "sc21_t1_76B", "sc21_t1_310B"])
     assert set(said["error"]) == {"time"}
     assert 0 < said["error"]["time"] < 0.05
+    assert said["error_on"] == {"engine": ["megatron"], "precision": ["fp16"], "model": ["dense"]}
     assert said["source"].endswith("error on 4 others")
 
 

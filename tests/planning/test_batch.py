@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ def test_a_ramp_up_is_megatrons(case: dict[str, Any]) -> None:
     batch = Batch(sequences=case["sequences"], ramp_up=RampUp(start=case["start"], step=case["step"], samples=case["samples"]))
     ours = [[segment.first_step, segment.first_sample, segment.sequences] for segment in segments_of(batch)]
     assert ours == case["segments"]
+
+
+@given(batches(), st.integers(0, 120))
+def test_the_steps_of_each_size_are_what_counting_gives(batch: Batch, steps: int) -> None:
+    assert batch_plan(batch).steps_by_size(steps) == Counter(size for _, size in counted(batch, steps))
 
 
 @given(batches())

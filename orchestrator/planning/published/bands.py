@@ -1,6 +1,8 @@
-"""How far estimates have been off on published runs, by class of hardware and engine: what a plan says of itself.
+"""How far estimates have been off on published runs, by class of hardware, model and engine: what a plan says of itself.
 
-errors.json is written by `make bench-planner ARGS="--write-bands"` from rows that nothing was fitted to, never by hand.
+errors.json is written by `make bench-planner ARGS="--write-bands"` (`python -m benchmarks.planner --write-bands`), never by
+hand, from rows that no constant was fitted to. Those rows are not unseen: the model's shape, and the defaults that
+calibration.py marks so, were found with them in view (docs/log.md), so a run of another source may be further off.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from orchestrator.architecture.stack import Architecture
 
 FILE = Path(__file__).parent / "errors.json"
 _ABOUT = 'How far estimates were off on published runs, for plans to show (make bench-planner ARGS="--write-bands")'
@@ -21,7 +25,7 @@ _GENERATIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Band:
-    """Mean absolute relative errors on `n` runs; None where none was measured."""
+    """Mean absolute relative errors on `n` runs; None where fewer than held_out.FEWEST were measured."""
 
     time: float | None
     time_n: int
@@ -31,13 +35,14 @@ class Band:
 
 @dataclass(frozen=True, kw_only=True)
 class Bands:
-    """Of one class: with a cluster's own calibration, and with the defaults. `generation` and `engine` name the class.
+    """Of one class: with a cluster's own calibration, and with the defaults. `generation`, `model` and `engine` name the class.
 
-    date: when the rows were judged, ISO 8601.
+    model: `dense` or `mixture`. engine: None for those of all engines together. date: when the rows were judged, ISO 8601.
     """
 
     generation: str
-    engine: str
+    model: str
+    engine: str | None
     calibrated: Band
     defaults: Band
     date: str
@@ -48,10 +53,17 @@ def generation_of(device: str) -> str:
     return _GENERATIONS.get(device.partition("-")[0], device)
 
 
-def bands_of(device: str, engine: str) -> Bands | None:
-    """The bands for an accelerator of devices.py and an engine; None where no published run is like them."""
-    wanted = (generation_of(device), engine)
-    return next((bands for bands in load() if (bands.generation, bands.engine) == wanted), None)
+def model_of(architecture: Architecture) -> str:
+    """The class of a model."""
+    return "mixture" if architecture.mixture else "dense"
+
+
+def bands_of(device: str, model: str, engine: str) -> Bands | None:
+    """The bands for an accelerator of devices.py, `dense` or `mixture` models, and an engine, or all engines where that one
+    was not measured; None where no published runs are like them."""
+    known = {(bands.generation, bands.model, bands.engine): bands for bands in load()}
+    generation = generation_of(device)
+    return known.get((generation, model, engine)) or known.get((generation, model, None))
 
 
 @cache
@@ -65,8 +77,8 @@ def load(file: Path = FILE) -> tuple[Bands, ...]:
 
 def _bands(entry: dict[str, Any], date: str) -> Bands:
     return Bands(
-        generation=entry["generation"], engine=entry["engine"], calibrated=Band(**entry["calibrated"]),
-        defaults=Band(**entry["defaults"]), date=date,
+        generation=entry["generation"], model=entry["model"], engine=entry["engine"],
+        calibrated=Band(**entry["calibrated"]), defaults=Band(**entry["defaults"]), date=date,
     )  # fmt: skip
 
 

@@ -15,6 +15,15 @@ FEWEST = 3
 """Runs below which a mean error says nothing."""
 
 
+def kinds_of(runs: Sequence[Run]) -> dict[str, list[str]]:
+    """What runs are of, as a page's `error_on` says it."""
+    works = [run.work for run in runs if run.step_s or run.peak_bytes]
+    return {
+        "engine": sorted({work.layout.engine for work in works}), "precision": sorted({work.precision for work in works}),
+        "model": sorted({"mixture" if work.architecture.mixture else "dense" for work in works}),
+    }  # fmt: skip
+
+
 def errors_of(runs: Sequence[Run], known: Calibration) -> dict[str, float]:
     """Mean absolute relative error by `time` and `memory`, of those of the two that enough of the runs measured."""
     ours = [(run, replace(run.hardware, calibration=known)) for run in runs]

@@ -10,8 +10,6 @@ from orchestrator.planning.reliability import intervals
 from orchestrator.planning.reliability.checkpoints import (
     asynchronous,
     blocking,
-    checkpoint_bytes,
-    contents_of,
 )
 from orchestrator.planning.reliability.conditions import Conditions, Pause
 from orchestrator.planning.reliability.defaults import NODE_COPY, Circumstances, circumstances
@@ -59,7 +57,7 @@ class Reliability:
 def reliability_of(plan: Plan) -> Reliability:
     """The plan on its cluster, in closed form (Daly's model: failures without memory, training waits for saves)."""
     around = circumstances(plan.cluster)
-    size = checkpoint_bytes(plan.architecture.parameters, contents_of(plan.spec.training.optimizer.name))
+    size = plan.checkpoint_bytes
     save_s, load_s = around.storage.save_s(size, plan.nodes), _load_s(plan, around, size, plan.nodes)
     mtbf_s = intervals.job_mtbf(sum(hazard.per_1000_node_days for hazard in around.hazards), plan.nodes)
     restart_s = around.detect_s + around.recovery.restart_s + load_s
@@ -89,7 +87,7 @@ def conditions_of(plan: Plan, devices: int | None = None) -> Conditions:
     count = devices or plan.world_size
     nodes = math.ceil(count / plan.per_node)
     scale = plan.world_size / count
-    size = checkpoint_bytes(plan.architecture.parameters, contents_of(plan.spec.training.optimizer.name))
+    size = plan.checkpoint_bytes
     save = blocking(size, around.storage, nodes)
     work_s, step_s = plan.time.total_s * scale, plan.time.step_s * scale
     every_s = min(plan.every(plan.spec.checkpoint.every), plan.total_steps) * step_s
@@ -110,7 +108,7 @@ def conditions_of(plan: Plan, devices: int | None = None) -> Conditions:
 def asynchronous_conditions(plan: Plan) -> Conditions:
     """The plan's run if its saves went to host memory first, at the interval that is best then: no shorter than a write."""
     around, blocked = circumstances(plan.cluster), conditions_of(plan)
-    size = checkpoint_bytes(plan.architecture.parameters, contents_of(plan.spec.training.optimizer.name))
+    size = plan.checkpoint_bytes
     save = asynchronous(size, around.storage, blocked.nodes, NODE_COPY)
     best_s = _best(save.stall_s, intervals.job_mtbf(blocked.per_1000_node_days, blocked.nodes), blocked.work_s)
     return replace(blocked, save=save, every_s=max(best_s, save.persist_s, plan.time.step_s))

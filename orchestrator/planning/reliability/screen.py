@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from orchestrator.planning.reliability.estimate import Reliability
 from orchestrator.planning.reliability.outcome import Band
 from orchestrator.planning.reliability.scaling import Row, Simulation
 from orchestrator.units import format_bytes, format_count, format_duration
+
+if TYPE_CHECKING:
+    from orchestrator.planning.plan import Plan
 
 COLUMNS = ("devices", "nodes", "ideal", "fails every", "save every", "takes", "useful", "saving", "lost work", "down", "waiting", "slower")
 
@@ -19,7 +23,7 @@ def render(simulation: Simulation, title: str) -> str:
     failures = ", ".join(f"{name} {format_count(round(count, 1))}" for name, count in outcomes.failures().items() if count)
     spares = outcomes.runs[0].spares
     rows = [
-        ("run", f"{plan.total_steps:,} steps of {format_duration(plan.time.step_s)} on {_nodes(found.nodes)}: {_days(plan.time.total_s)} undisturbed"),
+        ("run", f"{plan.total_steps:,} steps{_ramp(plan)} of {format_duration(plan.time.step_s)} on {_nodes(found.nodes)}: {_days(plan.time.total_s)} undisturbed"),
         ("failures", f"one every {_seconds(found.mtbf_s)} on {_nodes(found.nodes)}; {_seconds(found.restart_s)} to be back at work"),
         ("checkpoint", f"{format_bytes(found.checkpoint_bytes)}: {_seconds(found.save_s)} to write, in which training waits,"
                        f" {_seconds(found.load_s)} to read"),
@@ -86,3 +90,7 @@ def _nodes(count: int, kind: str = "") -> str:
 
 def _seconds(seconds: float) -> str:
     return "never" if math.isinf(seconds) else format_duration(seconds)
+
+
+def _ramp(plan: Plan) -> str:
+    return ", at full batch" if plan.ramps_up else ""

@@ -74,7 +74,7 @@ def _figures(report: Report) -> str:
     hours = f"{report.device_hours:,.0f}" if report.device_hours >= 10 else f"{report.device_hours:.2g}"
     figures = [
         ("Time of the run", format_duration(time.total_s), expected),
-        ("One step", seconds(time.step_s) + report.band.of("time"), f"{plan.total_steps:,} steps"),
+        ("One step at full batch" if plan.ramps_up else "One step", seconds(time.step_s) + report.band.of("time"), f"{plan.total_steps:,} steps"),
         ("Tokens per second", format_count(time.tokens_per_s), f"{format_count(time.tokens_per_s / plan.world_size)} per device"),
         (f"MFU, convention {CONVENTION}", f"{time.mfu:.1%}", conventions + hardware),
         ("Device-hours", hours, f"{plan.world_size:,} x {plan.device_spec.name}"),

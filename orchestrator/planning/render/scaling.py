@@ -67,7 +67,7 @@ def _point(plan: Plan, ratio: Fraction, *, grows: bool) -> Point | None:
     except PlanError:
         return None
     work = work_of(spec, plan.architecture, layout)
-    time = time_of(work, hardware, total_tokens=work.tokens, price=None)
+    time = time_of(work, hardware, steps={work.sequences: 1}, price=None)
     return Point(
         devices=layout.world_size, nodes=nodes, sequences=int(sequences), micro_batch=layout.micro_batch, zero=layout.zero,
         step_s=time.step_s, tokens_per_s=time.tokens_per_s, mfu=time.mfu,

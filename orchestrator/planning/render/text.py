@@ -45,6 +45,7 @@ def _verdict(report: Report, width: int, ink: Ink) -> list[str]:
     where = f"stage {worst} of {plan.pipeline} is the fullest: " if plan.pipeline > 1 else "each rank takes "
     fits = f"{where}{format_bytes(need)} of {format_bytes(limit)} ({need / limit:.0%})"
     fits += "; the allocator must give cached blocks back" if need > limit else ""
+    full = " at full batch" if plan.ramps_up else ""
     hours = f"{report.device_hours:,.0f}" if report.device_hours >= 10 else f"{report.device_hours:.2g}"
     days = f"{format_duration(time.total_s)} undisturbed, {hours} device-hours"
     expected = "; never with interruptions" if report.expected_s is None else f"; {format_duration(report.expected_s)} with interruptions"
@@ -54,7 +55,7 @@ def _verdict(report: Report, width: int, ink: Ink) -> list[str]:
         ("fits", f"yes; {fits}{band.of('memory')}"),
         ("time", f"{days}{expected}"),
         *([("cost", _cost(report, time.cost))] if time.cost is not None else []),
-        ("speed", f"{seconds(time.step_s)} a step{band.of('time')}; {format_count(time.tokens_per_s)} tokens/s,"
+        ("speed", f"{seconds(time.step_s)} a step{full}{band.of('time')}; {format_count(time.tokens_per_s)} tokens/s,"
                   f" {format_count(time.tokens_per_s / plan.world_size)} per device"),
         ("MFU", f"{conventions}{hardware}"),
         ("error", band.source),
@@ -99,7 +100,7 @@ def _memory(report: Report, width: int, ink: Ink) -> list[str]:
 
 
 def _step(report: Report, width: int, ink: Ink) -> list[str]:
-    step = report.plan.time.step
+    step, full = report.plan.time.step, " at full batch" if report.plan.ramps_up else ""
     parts = time_parts(step)
     small = {name: value for name, value in parts.items() if value < SMALL * step.total}
     shown = {name: value for name, value in parts.items() if name not in small}
@@ -111,7 +112,7 @@ def _step(report: Report, width: int, ink: Ink) -> list[str]:
         block = floating(start, value, step.total, bar)
         lines.append(f"  {name:<{LABEL}}{seconds(value):>9}{value / step.total:>7.1%}  {block}")
         start += value
-    return [*headed(f"one step, {seconds(step.total)}{_not_hidden(parts)}", width, ink), *lines]
+    return [*headed(f"one step{full}, {seconds(step.total)}{_not_hidden(parts)}", width, ink), *lines]
 
 
 def _not_hidden(parts: dict[str, float]) -> str:

@@ -3,6 +3,7 @@
 Illegal combinations used to surface after allocation, on the fourteenth rank, in a library's words. Here
 they end the plan, with the numbers and the nearest legal change.
 
+    case.py       what a rule looks at: a layout of a run on some hardware
     page.py       the page alone
     engine.py     axes, parts, ZeRO stages, optimizers that an engine has
     batch.py      devices and batches

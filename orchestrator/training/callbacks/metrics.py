@@ -1,5 +1,6 @@
 """metrics.jsonl: one line per optimizer step, never torn, never rewound, never twice.
 
+`tflops_per_device` and `mfu` count FLOPs as the plan does, by planning.time.CONVENTION, which plan.json names.
 Every view (terminal, W&B, Prometheus) follows this file; the loop itself waits for none of them.
 """
 

@@ -60,6 +60,10 @@ class TestWhatItSays:
         assert f"yes; stage {worst} of 12 is the fullest: {format_bytes(plan.memory.total)} of" in told
         assert sum(line.startswith(">") for line in told.splitlines()) == 1
 
+    def test_the_step_is_said_to_be_at_full_batch_where_others_are_not(self) -> None:
+        assert "a step at full batch" in render(shipped("bloom"), "", width=120)
+        assert "at full batch" not in render(shipped("neox"), "", width=120)
+
     def test_a_row_per_stage_with_its_layers_nodes_and_ranks(self) -> None:
         rows = [line for line in render(shipped("bloom"), "").splitlines() if "GiB" in line and "|" in line]
         assert len(rows) == 12
@@ -90,11 +94,11 @@ class TestWhatItSays:
 
     def test_a_page_that_says_its_error_shows_it(self) -> None:
         plan = shipped("bloom")
-        said = plan.cluster.calibration.model_copy(update={"error": {"time": 0.08, "memory": 0.06}, "source": "my measurements"})
+        said = plan.cluster.calibration.model_copy(update={"error": {"time": 0.08, "memory": 0.07}, "source": "my measurements"})
         known = plan.__class__(**{**vars(plan), "cluster": plan.cluster.model_copy(update={"calibration": said})})
         told = render(known, "", width=120)
         assert "±\N{NO-BREAK SPACE}8%" in told
-        assert "±\N{NO-BREAK SPACE}6%" in told
+        assert "±\N{NO-BREAK SPACE}7%" in told
         assert "my measurements" in told
 
     def test_a_model_whole_on_every_rank_needs_no_map_and_a_laptop_no_failures(self) -> None:
