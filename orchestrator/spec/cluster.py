@@ -31,6 +31,11 @@ class Node(Section):
     memory: Annotated[Bytes, Field(gt=0)] | None = None
     """Memory of one device; known for the accelerators that ship, shared host memory for `cpu`."""
     host_memory: Annotated[Bytes, Field(gt=0)] | None = None
+    """Memory of one node beside its devices', which offload fills."""
+    host_bandwidth: Annotated[Bytes, Field(gt=0)] | None = None
+    """Bytes per second of a node's own memory, which its ranks share when they step an offloaded optimizer."""
+    host_link: Annotated[Bytes, Field(gt=0)] | None = None
+    """Bytes per second between one device and its host, one direction, as copies reach them: PCIe."""
     memory_bandwidth: Annotated[Bytes, Field(gt=0)] | None = None
     """Bytes per second of one device's memory; known for the accelerators that ship."""
     peak_tflops: dict[Literal["fp32", "fp16", "bf16", "fp8"], Annotated[float, Field(gt=0)]] | None = None
