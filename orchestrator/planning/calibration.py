@@ -31,7 +31,7 @@ class Calibration:
     """Efficiencies are fractions of a data sheet's number; times in seconds; sizes in bytes.
 
     link_latency_s: per rank; 8 x 9 us are what NCCL's all-reduce on 8 x A100 takes beyond its bytes (vTrain's table: 1 MiB
-        in 93 us, 8 MiB in 134 us). link and network_efficiency: nccl-tests reach 235 of 300 GB/s and 190 of 200 GB/s a node;
+        in 93 us, 8 MiB in 134 us). network_latency_s: per level of a tree of nodes, up and down, 2 log2(nodes) in all. link and network_efficiency: nccl-tests reach 235 of 300 GB/s and 190 of 200 GB/s a node;
         collectives in training, less. memory_efficiency: STREAM on A100, 0.85 to 0.9; kernels of a model, less.
     launch_overhead_s: of one operation with its share of Python, from 8 us (a bare call) to 30 us (Megatron-DeepSpeed).
     """

@@ -86,17 +86,18 @@ class Calibration(Section):
     link_efficiency: Fraction | None = None
     """Fraction of the links' bandwidth that collectives inside a node reach."""
     link_latency_us: float | None = Field(default=None, ge=0)
-    """Microseconds that a collective inside a node takes beyond its bytes, per rank it passes."""
+    """Microseconds that a collective inside a node takes beyond its bytes, per rank it passes, of at most 8."""
     network_efficiency: Fraction | None = None
     """Fraction of the network's bandwidth that collectives between nodes reach."""
     network_latency_us: float | None = Field(default=None, ge=0)
-    """Microseconds that a collective between nodes takes beyond its bytes, per node it passes."""
+    """Microseconds that a collective between nodes takes beyond its bytes, per level of a tree up and down: 2 log2(nodes) times."""
     overlap: Annotated[float, Field(ge=0, le=1)] | None = None
     """Fraction of the communication that can run behind computing that does."""
     step_overhead_s: float | None = Field(default=None, ge=0)
     """Seconds of every step that no layout changes: data, logging, the optimizer's own launches."""
     framework_bytes: Annotated[Bytes, Field(ge=0)] | None = None
-    """Bytes of a rank before it holds a model: interpreter and libraries on CPU; context and communication buffers on CUDA."""
+    """Bytes of a rank before it holds a model: interpreter and libraries on CPU; context and kernels on CUDA,
+    whose communicators are counted by group."""
     fragmentation: Annotated[float, Field(ge=0, lt=1)] | None = None
     """What the allocator holds beyond what is allocated, as a fraction of the allocated."""
     peak_tflops: dict[Literal["fp32", "fp16", "bf16", "fp8"], Annotated[float, Field(gt=0)]] | None = None
