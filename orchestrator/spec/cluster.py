@@ -11,11 +11,10 @@ from orchestrator.spec.run import Degree
 
 
 class Links(Section):
-    """What joins the devices of one node: bytes per second, one direction, per device; and latency in microseconds."""
+    """What joins the devices of one node: bytes per second, one direction, per device."""
 
     bandwidth: Annotated[Bytes, Field(gt=0)]
     name: str = "nvlink"
-    latency_us: float | None = Field(default=None, gt=0)
     devices: int | None = Field(default=None, gt=1)
     """Devices that these links join, where they reach beyond one node (NVL72: 72); a node's own otherwise."""
 
@@ -44,10 +43,9 @@ class Node(Section):
 
 
 class Network(Section):
-    """Between nodes: bytes per second, one direction, per node; and latency in microseconds."""
+    """Between nodes: bytes per second, one direction, per node. Latencies are measured: `calibration`."""
 
     bandwidth: Annotated[Bytes, Field(gt=0)]
-    latency_us: float = Field(default=5.0, gt=0)
 
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
