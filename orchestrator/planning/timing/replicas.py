@@ -33,8 +33,7 @@ def exchange(work: Work, hardware: Hardware, weights: tuple[float, float], *, bl
     pieces = max(1, blocks) if each else 1
     reduced = pieces * sum(gather(count * width / pieces, among, hardware) for count, among in pairs)
     gathered = pieces * sum(gather(count * work.width / pieces, among, hardware) for count, among in pairs)
-    # Under offload gradients are copied on the stream that overlap would use (engines/deepspeed/config.py).
-    overlap_reduce = known.overlap if software.overlaps_gradients and layout.offload == "none" else 0.0
+    overlap_reduce = known.overlap if software.overlaps_gradients else 0.0
     overlap_gather = known.overlap if software.overlaps_gathers else 0.0
     if not each:
         often = work.micro_batches if software.reduces_each else 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.planning.hardware import Hardware, hardware_of
-from orchestrator.planning.software import ENGINES
+from orchestrator.planning.software import stack_of
 from orchestrator.planning.timing import StepTime, step_time
 from orchestrator.planning.timing.optimizer import STATE_BYTES
 from orchestrator.spec.cluster import ClusterSpec
@@ -19,8 +19,8 @@ DEVICES = gpus("H100")
 
 
 def step(offload: str, hardware: Hardware = DEVICES, *, sequences: int = 64, zero: int = 3) -> StepTime:
-    one = work(MODEL, sequences, ENGINES["deepspeed"], engine="deepspeed", data=8, zero=zero, recompute="full", offload=offload)
-    return step_time(one, hardware)
+    one = work(MODEL, sequences, engine="deepspeed", data=8, zero=zero, recompute="full", offload=offload)
+    return step_time(replace(one, software=stack_of(one.layout)), hardware)
 
 
 @pytest.mark.parametrize("sequences", [8, 64])
