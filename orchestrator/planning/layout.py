@@ -32,6 +32,16 @@ class Layout:
         return self.data * self.context * self.tensor * self.pipeline
 
     @property
+    def replicas(self) -> int:
+        """Ranks that hold the same dense parameters."""
+        return self.data * self.context
+
+    @property
+    def expert_replicas(self) -> int:
+        """Ranks that hold the same experts."""
+        return max(1, self.replicas * self.tensor // (self.expert * self.expert_tensor))
+
+    @property
     def product(self) -> str:
         """The product law with its numbers, for messages."""
         axes = {"data": self.data, "context": self.context, "tensor": self.tensor, "pipeline": self.pipeline}

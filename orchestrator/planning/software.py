@@ -6,11 +6,13 @@ devices then differs by a third. The engines of this project have one each, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
 from orchestrator.planning.held import Held
+from orchestrator.planning.layout import Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,8 @@ class Software:
     attention: `fused`, no matrix of scores is kept or written (FlashAttention); `scores`, it is (Megatron-LM before it).
     causal_skips: whether fused attention skips the masked half.
     attention_speed: of its fused kernel, to FlashAttention-2's on the same device.
+    context: how a context group attends: `ring`, keys and values go round behind attention (Ring Attention, arXiv:2310.01889);
+        `heads`, a part of the sequence is exchanged for a part of the heads before it and back after (DeepSpeed-Ulysses).
     gradient_bytes: bytes per parameter of the gradient buffer that is reduced; None: that of the weights.
     overlaps_gradients, overlaps_gathers, overlaps_tensor, overlaps_experts: which communication may run behind computing.
     compiled: elementwise operations are fused by a compiler.
@@ -28,6 +32,7 @@ class Software:
         again (torch.utils.checkpoint with `use_reentrant=False` since PyTorch 2.1).
     adds_in_products: the product that makes a weight's gradient adds it to the buffer (Megatron-LM since 2022).
     reduces_once: under ZeRO 3 gradients stay whole until a step's last micro-batch (FSDP2's `set_requires_gradient_sync`).
+    reduces_each: ZeRO's gradients are reduced after every micro-batch below stage 3 too, since ranks keep no whole ones.
     one_copy: a token goes to a node once, however many of its experts are there (DeepEP).
     graphs: the host launches whole graphs, so that its overhead does not count.
     """
@@ -35,6 +40,7 @@ class Software:
     attention: Literal["fused", "scores"] = "fused"
     causal_skips: bool = True
     attention_speed: float = 1.0
+    context: Literal["ring", "heads"] = "ring"
     gradient_bytes: int | None = None
     overlaps_gradients: bool = False
     overlaps_gathers: bool = False
@@ -45,6 +51,7 @@ class Software:
     stops_early: bool = False
     adds_in_products: bool = False
     reduces_once: bool = False
+    reduces_each: bool = False
     one_copy: bool = False
     graphs: bool = False
     held: Held | None = None
@@ -54,8 +61,24 @@ class Software:
 ENGINES: MappingProxyType[str, Software] = MappingProxyType(
     {
         "reference": Software(gradient_bytes=4, stops_early=True),
-        "deepspeed": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, stops_early=True),
-        "megatron": Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, adds_in_products=True),
+        "deepspeed": Software(gradient_bytes=4, stops_early=True),
+        "megatron": Software(context="heads", gradient_bytes=4, overlaps_gradients=True),
     }
 )
-"""The stacks of this project's engines."""
+"""The stacks of this project's engines, without what hangs on the layout (`stack_of`)."""
+
+
+@lru_cache(maxsize=256)
+def stack_of(layout: Layout) -> Software:
+    """The stack of a layout's engine: what it is configured to do there (tests/engines/test_traits.py).
+
+    DeepSpeed overlaps nothing at stage 0 or where it offloads; stages 1 and 2 gather inside the optimizer's step, and only
+    stage 3 ahead of use; from stage 2 on gradients are partitioned as they are made (ZeRO, arXiv:1910.02054, section 5.2).
+    """
+    stack = ENGINES[layout.engine]
+    if layout.engine != "deepspeed":
+        return stack
+    behind = layout.zero > 0 and layout.offload == "none"
+    return replace(
+        stack, overlaps_gradients=behind, overlaps_gathers=behind and layout.zero == 3, reduces_each=layout.zero >= 2
+    )

@@ -13,7 +13,7 @@ from orchestrator.architecture.stack import Architecture
 from orchestrator.planning.held import ENGINES as HELD
 from orchestrator.planning.held import Held
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.software import ENGINES, Software
+from orchestrator.planning.software import Software, stack_of
 from orchestrator.planning.stages import Stages, split
 from orchestrator.spec.run import RunSpec
 
@@ -66,5 +66,5 @@ def work_of(spec: RunSpec[Any], architecture: Architecture, layout: Layout) -> W
     return Work(
         architecture=architecture, layout=layout, sequence_length=spec.data.sequence_length,
         sequences=training.batch.sequences, precision=training.precision, optimizer=training.optimizer.name,
-        software=ENGINES[layout.engine],
+        software=stack_of(layout),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Peak bytes on one rank of every pipeline stage, by what makes them; and whether they fit.
 
     parts.py        what a rank's memory is made of, and which part makes the peak
-    split.py        the parameters that tensor, pipeline and expert parallelism leave on a rank; micro-batches in flight
+    in_flight.py    micro-batches in flight on a stage
     states.py       weights, gradients and optimizer: what ZeRO partitions, what each stack adds
     activations.py  what a block keeps for its backward pass
     rank.py         all of it put together

@@ -108,7 +108,7 @@ def _inside(part: FeedForwardPart, held: Held, layout: Layout, again: frozenset[
     if isinstance(part, GatedFeedForward):
         return gated * part.size
     if isinstance(part, MixtureOfExperts):
-        # Each token is copied to its experts and back, and the router's scores are kept in fp32.
+        # Each token is copied to its experts and back, on every rank that shares them; the router's scores are kept in fp32.
         copies = part.router.per_token * uneven(part, layout)
-        return copies * (gated * part.expert.size + 2 * part.expert.hidden) + 2 * part.router.experts
+        return copies * (gated * part.expert.size + 2 * part.expert.hidden * layout.expert_tensor) + 2 * part.router.experts
     return (1 if "activation" in again else 2) * part.size

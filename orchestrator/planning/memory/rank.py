@@ -27,15 +27,10 @@ from orchestrator.planning.memory.activations import (
     temporary_bytes,
     whole_bytes,
 )
+from orchestrator.planning.memory.in_flight import in_flight
 from orchestrator.planning.memory.parts import Memory
-from orchestrator.planning.memory.split import (
-    block_on_rank,
-    counted,
-    edges_on_rank,
-    in_flight,
-    padded_rows,
-)
 from orchestrator.planning.memory.states import bucket_bytes, gathered_bytes, states
+from orchestrator.planning.shares import block_on_rank, counted, edges_on_rank, padded_rows
 from orchestrator.planning.stages import Chunk
 from orchestrator.planning.work import Work
 

@@ -36,9 +36,7 @@ class States:
 def states(work: Work, dense: int, experts: int) -> States:
     """Of `dense` parameters that data and context ranks share, and of parameters of `experts` that fewer share."""
     layout, stack = work.layout, work.held
-    replicas = layout.data * layout.context
-    expert_replicas = max(1, replicas * layout.tensor // (layout.expert * layout.expert_tensor))
-    both = ((dense, replicas), (experts, expert_replicas))
+    both = ((dense, layout.replicas), (experts, layout.expert_replicas))
 
     def held(width: float, least_stage: int) -> int:
         return sum(int(count * width) // (shared if layout.zero >= least_stage else 1) for count, shared in both)
@@ -81,7 +79,7 @@ def optimizer_bytes(work: Work) -> int:
 def bucket_bytes(work: Work, parameters: int) -> int:
     """The buckets that gradients are copied to in order to be reduced; none where they lie in one buffer already."""
     bucket, layout = work.held.bucket, work.layout
-    if not bucket or layout.data * layout.context == 1:
+    if not bucket or layout.replicas == 1:
         return 0
     reduced = 4 if work.precision != "fp16" else 2
     return min(parameters, bucket) * reduced
@@ -93,7 +91,7 @@ def gathered_bytes(work: Work, block: int, edges: int, parameters: int) -> int:
     block, edges, parameters: of the largest block, of the vocabulary's ends, and of the stage, on one rank before partitioning.
     """
     layout, most = work.layout, work.held.live_parameters
-    if layout.zero < 3 or layout.data * layout.context == 1:
+    if layout.zero < 3 or layout.replicas == 1:
         return 0
     if most is not None:
         live = min(parameters, most)

@@ -20,7 +20,7 @@ _FSDP = Held(weight_bytes=4, optimizer_bytes=8, accumulates_whole=True, gated=3)
 
 _STACKS = (
     (r"Korthikanti|SC21|Megatron-LM README|vTrain", _MEGATRON),
-    (r"BLOOM|bigscience|NeoX|DeepSpeed on Azure|OPT", _MEGATRON_DEEPSPEED),
+    (r"BLOOM|bigscience|NeoX|DeepSpeed on Azure|OPT|MT-NLG|Turing-NLG", _MEGATRON_DEEPSPEED),
     # kempnerforge/distributed: a model made in bf16, so moments too; the head's output gathered for the loss, which is bf16.
     (
         r"Kempner",

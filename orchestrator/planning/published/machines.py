@@ -8,9 +8,9 @@ from orchestrator.planning.hardware import Hardware, hardware_of
 from orchestrator.spec.cluster import ClusterSpec
 
 _NAMES = (
-    (r"V100-16", "V100-16GB"), (r"V100", "V100-32GB"), (r"A100-40", "A100-40GB"), (r"A100", "A100-80GB"),
+    (r"V100-16", "V100-16GB"), (r"V100", "V100-32GB"), (r"A100-40", "A100-40GB"), (r"A100", "A100-80GB"), (r"A800", "A800-80GB"),
     (r"H100-96", "H100-96GB"), (r"H100", "H100"), (r"H800", "H800"), (r"H200", "H200"), (r"GB200", "GB200"),
-    (r"GB300", "GB300"), (r"B200", "B200"), (r"B300", "B300"),
+    (r"GB300", "GB300"), (r"B200", "B200"), (r"B300", "B300"), (r"\bL4\b", "L4"), (r"4090", "RTX-4090"),
 )  # fmt: skip
 _NETWORKS = (
     (r"(\d+)x(\d+)Gb", lambda found: int(found[1]) * int(found[2]) / 8),
@@ -22,7 +22,7 @@ _NETWORKS = (
     (r"NDR 400Gb", lambda found: 200.0),
     (r"Omni-Path", lambda found: 50.0),
 )
-_USUAL = {"V100": 50.0, "A100": 200.0}
+_USUAL = {"V100": 50.0, "A100": 200.0, "A800": 200.0}
 """GB/s per node where a row does not say: four 100 Gb/s links, eight 200 Gb/s links; else eight 400 Gb/s links."""
 
 

@@ -31,6 +31,8 @@ from orchestrator.architecture.stack import Architecture, Block, HuggingFace
 from orchestrator.planning.published.configs import Config, config_of
 
 Row = Mapping[str, str]
+USUAL_VOCAB = 51_200
+"""GPT-2's vocabulary as Megatron-LM pads it, where a row says none: of 10 billion parameters a hundredth hangs on it."""
 _FAR = 0.03
 """Relative difference from the stated parameters beyond which a head may be of another width than hidden / heads."""
 
@@ -77,7 +79,7 @@ def _uncounted(model: Architecture, sizes: Sizes) -> tuple[int, ...]:
 
 
 def _sizes(row: Row) -> Sizes:
-    hidden, vocab = _whole(row, "hidden"), _whole(row, "vocab")
+    hidden, vocab = _whole(row, "hidden"), _whole(row, "vocab") if row["vocab"] else USUAL_VOCAB
     layers = _layers_by_stages(row, hidden, vocab) or _whole(row, "layers")
     heads = _heads_by_source(row) or _whole(row, "heads")
     return Sizes(

@@ -23,6 +23,7 @@ from orchestrator.planning.work import Work
 _CONVENTIONS = (
     ("HFU 96Bslh2", "SC21"), ("HFU ~8*N", "8N"), ("HFU 8", "8N"), ("model FLOPs: 6*(N", "Bridge"), ("model FLOPs as Bridge", "Bridge"),
     ("model FLOPs 6N+12", "PaLM"), ("6P+12LDS", "PaLM"), ("model FLOPs (no recompute)", "torchtitan"),
+    ("MFU 6N+12", "PaLM"), ("MFU (PaLM", "PaLM"), ("MFU 6N", "6N"),
 )  # fmt: skip
 
 
@@ -85,14 +86,14 @@ def _run(row: Mapping[str, str]) -> Run:
     dealt = _evenly(len(architecture.blocks), layout) if layout.pipeline > 1 else None
     work = Work(
         architecture=architecture, layout=layout, sequence_length=length, sequences=sequences,
-        precision=_precision(row["precision"]), optimizer="adamw_8bit" if "BNB" in notes else "adamw", software=software_of(row["paper"], recompute=row["recompute"], notes=notes), dealt=dealt,
+        precision=_precision(row["precision"]), optimizer="adamw_8bit" if "BNB" in notes else "adamw", software=software_of(row), dealt=dealt,
     )  # fmt: skip
     hardware = hardware_of_row(row["gpu_type"], row["interconnect"], devices)
     if work.precision == "fp4" and "fp4" not in hardware.device.peak:
         raise ValueError("a precision of four bits, whose peak no data sheet here has")
     return Run(
         id=row["id"], source=row["paper"], cluster=_cluster(row), work=work,
-        hardware=hardware, step_s=_step(row, work),
+        hardware=hardware, step_s=_step(row, work, hardware),
         peak_bytes=float(row["peak_mem_GB"]) * _unit(row) if row["peak_mem_GB"] else None, out_of_memory=_failed(row), row=row,
     )  # fmt: skip
 
@@ -177,22 +178,30 @@ def _precision(said: str) -> str:
     return "fp8" if re.search(r"fp8|float8", lowered) else "fp16" if "fp16" in lowered else "bf16"
 
 
-def _step(row: Mapping[str, str], work: Work) -> float | None:
+def _step(row: Mapping[str, str], work: Work, hardware: Hardware) -> float | None:
     """Seconds per step: said, or from tokens per second, or from FLOP/s by the row's convention."""
     if row["step_time_s"]:
         return float(row["step_time_s"])
     if row["tokens_per_s_per_gpu"]:
         return work.tokens / (float(row["tokens_per_s_per_gpu"]) * work.layout.world_size)
-    if not row["achieved_tflops_per_gpu"]:
-        return None
     convention = next((ours for prefix, ours in _CONVENTIONS if row["flops_convention"].startswith(prefix)), None)
-    if convention is None:
+    reached = _reached(row, work, hardware)
+    if convention is None or reached is None:
         return None
     if convention == "8N" and row["params_B"]:
         per_token = 8e9 * float(row["params_B"])
     else:
         per_token = flops_per_token(work.architecture, work.sequence_length, convention)
-    return per_token * work.tokens / (float(row["achieved_tflops_per_gpu"]) * 1e12 * work.layout.world_size)
+    return per_token * work.tokens / (reached * work.layout.world_size)
+
+
+def _reached(row: Mapping[str, str], work: Work, hardware: Hardware) -> float | None:
+    """FLOP/s per device: said, or a share of the peak. Of which peak a share in eight bits is, authors do not agree."""
+    if row["achieved_tflops_per_gpu"]:
+        return float(row["achieved_tflops_per_gpu"]) * 1e12
+    if not row["mfu_pct"] or work.precision in ("fp8", "fp4"):
+        return None
+    return float(row["mfu_pct"]) / 100 * hardware.device.peak_at(work.precision)
 
 
 def groups(runs: Sequence[Run]) -> dict[tuple[str, int], list[Run]]:

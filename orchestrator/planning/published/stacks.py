@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from orchestrator.planning.published.held import held_of
@@ -11,7 +12,7 @@ from orchestrator.planning.software import Software
 _STACKS = (
     (r"Korthikanti", Software(attention="scores", gradient_bytes=4, adds_in_products=True)),
     (r"SC21|Megatron-LM README|vTrain", Software(attention="scores", gradient_bytes=4)),
-    (r"BLOOM|bigscience|NeoX|DeepSpeed on Azure|OPT", Software(attention="scores", gradient_bytes=2)),
+    (r"BLOOM|bigscience|NeoX|DeepSpeed on Azure|OPT|MT-NLG|Turing-NLG", Software(attention="scores", gradient_bytes=2)),
     (r"MosaicML", Software(gradient_bytes=2, overlaps_gradients=True, overlaps_gathers=True, stops_early=True)),
     (
         r"Kempner",
@@ -53,10 +54,24 @@ _STACKS = (
 
 
 _MODULES = (("norm", "norms"), (r"\bact", "activation"), ("moe", "feed_forward"))
+_BEFORE_FUSED = Software(attention="scores", gradient_bytes=2)
+_SHARDED = Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True, stops_early=True)
 
 
-def software_of(paper: str, recompute: str = "", notes: str = "") -> Software:
-    """The stack of a paper, one of today where it is unknown; recompute, notes: the row's words for what it computes again."""
-    stack = next((stack for pattern, stack in _STACKS if re.search(pattern, paper)), _STACKS[-1][1])
+def software_of(row: Mapping[str, str]) -> Software:
+    """The stack of a row's paper and of what it computes again.
+
+    Of a paper that is not known: one of today; one that keeps scores where the row is in fp16 or on V100 and does not speak of
+    a fused kernel, as such runs are of before it; and a sharded one where weights are.
+    """
+    recompute, notes = row["recompute"], row["notes"]
+    stack = next((stack for pattern, stack in _STACKS if re.search(pattern, row["paper"])), None) or _unknown(row)
     again = frozenset(ours for theirs, ours in _MODULES if re.search(theirs, recompute, re.IGNORECASE))
-    return replace(stack, held=replace(held_of(paper, notes), again=again))
+    return replace(stack, held=replace(held_of(row["paper"], notes), again=again))
+
+
+def _unknown(row: Mapping[str, str]) -> Software:
+    old = "V100" in row["gpu_type"] or ("fp16" in row["precision"].lower() and "A100" in row["gpu_type"])
+    if old and "flash" not in row["notes"].lower():
+        return _BEFORE_FUSED
+    return _SHARDED if row["zero_stage"].startswith("3") else _STACKS[-1][1]

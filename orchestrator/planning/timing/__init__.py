@@ -9,7 +9,6 @@
     launches.py     waiting for the host
     stage.py        one pipeline stage, for one micro-batch
     pipeline.py     bubble and sends
-    weights.py      parameters that one rank holds
     replicas.py     gradients reduced, weights gathered
     optimizer.py    the optimizer's step
     host.py         the same step on CPU cores, which workers share

@@ -42,15 +42,19 @@ def inner_elements(block: Block, software: Software) -> tuple[float, float]:
 
 
 def row_elements(part: FeedForwardPart, software: Software) -> tuple[float, float]:
-    """(forward, backward) elements per row that a feed-forward meets."""
+    """(forward, backward) elements per row inside a feed-forward, an expert's in a mixture: what cutting its matrices cuts."""
     if isinstance(part, MixtureOfExperts):
-        forward, backward = row_elements(part.expert, software)
-        # Rows are copied to where their expert reads them, and back with their weights.
-        return forward + 6 * part.expert.hidden, backward + 8 * part.expert.hidden
+        return row_elements(part.expert, software)
     single = _single(software)
     if isinstance(part, GatedFeedForward):
         return 3 * part.size * single, 5 * part.size * single
     return 2 * part.size * single, 3 * part.size * single
+
+
+def copied_elements(part: MixtureOfExperts) -> tuple[float, float]:
+    """(forward, backward) elements per row that is copied to where its expert reads it, and back with its weight: as wide on
+    every rank that shares the expert."""
+    return 6 * part.expert.hidden, 8 * part.expert.hidden
 
 
 def _single(software: Software) -> float:

@@ -21,12 +21,12 @@ from orchestrator.architecture.stack import Block
 from orchestrator.planning.calibration import HostCost
 from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.hardware import Hardware
+from orchestrator.planning.shares import counted, on_rank
 from orchestrator.planning.stages import Chunk
 from orchestrator.planning.timing.gloo import NOTHING, Exchange, Gloo, gloo_of
 from orchestrator.planning.timing.head import embedding_cost, head_cost
-from orchestrator.planning.timing.layer import Pass, Slice, block_cost
+from orchestrator.planning.timing.layer import BlockCost, Pass, Slice, block_cost
 from orchestrator.planning.timing.products import Product, Unit
-from orchestrator.planning.timing.weights import counted, on_rank
 from orchestrator.planning.work import Work
 
 STEP_EXCHANGES = 6
@@ -49,6 +49,7 @@ class Busy:
     recomputed: float = 0.0
     launches: float = 0.0
     tensor: Exchange = NOTHING
+    context: Exchange = NOTHING
     expert: Exchange = NOTHING
 
     @property
@@ -57,7 +58,7 @@ class Busy:
 
     @property
     def total(self) -> float:
-        return self.computing + self.tensor.busy + self.expert.busy
+        return self.computing + self.tensor.busy + self.context.busy + self.expert.busy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +106,8 @@ def host_step(work: Work, hardware: Hardware) -> Mapping[str, float]:
     together = ranks * sum(turns * (busy.total + passed.busy) + once for busy in stages) / host.cores
     scale = max(1.0, together / path)
     computing = {name: turns * getattr(slowest, name) for name in ("products", "attention", "elementwise", "recomputed", "launches")}
-    exchanges = {"tensor": turns * slowest.tensor, "expert": turns * slowest.expert, "sends": turns * passed, **exchanged}
+    inside = {name: turns * getattr(slowest, name) for name in ("tensor", "context", "expert")}
+    exchanges = {**inside, "sends": turns * passed, **exchanged}
     parts = {name: scale * seconds for name, seconds in (computing | computed | {"bubble": bubble}).items()}
     named = {name: scale * each.busy + each.waits for name, each in exchanges.items()}
     return _summed(parts, named)
@@ -136,14 +138,15 @@ def _stage(work: Work, host: Host, chunks: Iterable[Chunk], part: Slice, cost: H
     """One micro-batch, forward and backward, on a rank of a stage."""
     busy, each_operation = Busy(), host.hardware.calibration.launch_overhead_s
     for chunk in chunks:
-        for block, count in counted(work.architecture, chunk):
+        for block, count in counted(work.architecture, (chunk,)):
             both = block_cost(block, part)
             for one in (both.forward, both.backward):
                 _add(busy, one, count, host)
             busy.launches += count * (_measured(block, cost) if cost else each_operation * (both.forward.host + both.backward.host))
-            busy.tensor += count * _tensor(work, host.gloo, both.stream)
+            busy.tensor += count * _tensor(work, host.gloo, both)
+            busy.context += count * _context(work, host.gloo, both)
             if both.experts:
-                busy.expert += count * _expert(host.gloo, both.routed, work.layout.expert)
+                busy.expert += count * _expert(work, host.gloo, both)
         ends = [*(head_cost(work.architecture, part) if chunk.head else ())]
         ends += [*(embedding_cost(work.architecture, part) if chunk.embedding else ())]
         for one in ends:
@@ -171,21 +174,40 @@ def _tiled(products: Iterable[Product]) -> float:
     return sum(each.times * each.tiled for each in products)
 
 
-def _tensor(work: Work, gloo: Gloo, stream: float) -> Exchange:
+def _tensor(work: Work, gloo: Gloo, cost: BlockCost) -> Exchange:
     """Exchanges of a block within its tensor group, forward and backward.
 
     Sequence-parallel products gather before and scatter after, twice; backward as many, and inputs are gathered once
-    more for the weights' gradients (Korthikanti et al. 2022, section 4.2.2). Otherwise four all-reduces.
+    more for the weights' gradients (Korthikanti et al. 2022, section 4.2.2). Otherwise four all-reduces. Experts move rows
+    instead, and gather once each way what they made where the sequence is not shared out outside them.
     """
-    ranks = work.layout.tensor
+    ranks, stream, halves = work.layout.tensor, cost.stream, cost.reduces
     if not work.layout.sequence_parallel:
-        return 4 * gloo.exchange("all_reduce", stream, ranks)
-    return 6 * gloo.exchange("all_gather", stream, ranks) + 4 * gloo.exchange("reduce_scatter", stream, ranks)
+        gathers = 2 if cost.experts else 0
+        return 2 * halves * gloo.exchange("all_reduce", stream, ranks) + gathers * gloo.exchange("all_gather", stream, ranks)
+    return 3 * halves * gloo.exchange("all_gather", stream, ranks) + 2 * halves * gloo.exchange("reduce_scatter", stream, ranks)
 
 
-def _expert(gloo: Gloo, routed: float, ranks: int) -> Exchange:
-    """Rows to their experts and back, forward and backward; numbers and weights of rows travel beside."""
-    return 4 * gloo.exchange("all_to_all", routed, ranks) + 2 * gloo.exchange("all_to_all", 0, ranks)
+def _context(work: Work, gloo: Gloo, cost: BlockCost) -> Exchange:
+    """Of a block's attention, forward and backward: parts of the sequence for heads and back, or keys and values in a ring,
+    which gradients follow."""
+    ranks = work.layout.context
+    if ranks == 1:
+        return NOTHING
+    if work.software.context == "ring":
+        return 3 * (ranks - 1) * gloo.exchange("send", cost.keys, 2)
+    return 4 * gloo.exchange("all_to_all", cost.queries, ranks) + 4 * gloo.exchange("all_to_all", cost.keys / 2, ranks)
+
+
+def _expert(work: Work, gloo: Gloo, cost: BlockCost) -> Exchange:
+    """Rows to their experts and back, forward and backward; numbers and weights of rows travel beside.
+
+    Ranks that share an expert gather their rows, and scatter the sums of what comes out.
+    """
+    ranks, shared = work.layout.expert, work.layout.expert_tensor
+    moved = 4 * gloo.exchange("all_to_all", cost.routed, ranks) + 2 * gloo.exchange("all_to_all", 0, ranks)
+    gathered = 2 * gloo.exchange("all_gather", cost.gathered, shared) + 2 * gloo.exchange("reduce_scatter", cost.gathered, shared)
+    return moved + gathered + 2 * gloo.exchange("all_gather", 0, shared)
 
 
 def _sends(work: Work, host: Host) -> Exchange:
@@ -201,17 +223,10 @@ def _sends(work: Work, host: Host) -> Exchange:
 def _computed(work: Work, host: Host, weights: tuple[float, float], cost: HostCost | None) -> dict[str, float]:
     """Once a step: the optimizer, and what no layout changes."""
     layout, known = work.layout, host.hardware.calibration
-    replicas, spread = _replicas(work) if layout.zero else (1, 1)
+    replicas, spread = (layout.replicas, layout.expert_replicas) if layout.zero else (1, 1)
     held = weights[0] / replicas + weights[1] / spread
     moved = (held * STATE_BYTES + sum(weights) * NORM_BYTES) / host.unit.bandwidth
     return {"optimizer": moved / known.memory_efficiency, "other": known.step_overhead_s + (cost.step_s if cost else 0.0)}
-
-
-def _replicas(work: Work) -> tuple[int, int]:
-    """Ranks that hold the same dense weights, and the same experts."""
-    layout = work.layout
-    ranks = layout.data * layout.context
-    return ranks, max(1, ranks * layout.tensor // (layout.expert * layout.expert_tensor))
 
 
 def _exchanged(work: Work, host: Host, weights: tuple[float, float]) -> dict[str, Exchange]:
@@ -224,7 +239,7 @@ def _exchanged(work: Work, host: Host, weights: tuple[float, float]) -> dict[str
     splits = CAPABILITIES[layout.engine].splits_models
     reduces = "reduce_scatter" if splits and layout.zero else "all_reduce"
     gradients = gathers = NOTHING
-    for count, ranks in zip(weights, _replicas(work), strict=True):
+    for count, ranks in zip(weights, (layout.replicas, layout.expert_replicas), strict=True):
         if count:
             gradients += (turns if layout.zero >= 2 else 1) * gloo.exchange(reduces, 4 * count, ranks)
         if count and layout.zero:

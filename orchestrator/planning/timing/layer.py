@@ -6,6 +6,7 @@ parallelism shares it out. Experts stand on ranks folded anew, and meet the rows
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -13,7 +14,12 @@ from orchestrator.architecture.parts import FeedForwardPart, GatedFeedForward, M
 from orchestrator.architecture.stack import Block
 from orchestrator.planning.software import Software
 from orchestrator.planning.timing.attention import Scores, scores
-from orchestrator.planning.timing.elementwise import inner_elements, row_elements, stream_elements
+from orchestrator.planning.timing.elementwise import (
+    copied_elements,
+    inner_elements,
+    row_elements,
+    stream_elements,
+)
 from orchestrator.planning.timing.products import Product, Unit, product
 
 HOST_FORWARD = 26
@@ -80,13 +86,22 @@ class Pass:
 
 @dataclass(frozen=True, kw_only=True)
 class BlockCost:
-    """Both directions, and bytes: of the stream between tensor ranks, of keys and values, of rows sent to experts."""
+    """Both directions, and bytes: of the stream between tensor ranks, of queries, of keys and values, of rows sent to experts.
+
+    Tensor ranks share out a mixture's tokens, so `routed` is of one rank's part, and `gathered` of what the ranks that share
+    an expert bring together for it (Megatron-core's all-to-all dispatcher). reduces: halves of the block that end in a sum
+    over tensor ranks; of a mixture's, only the unit that every token meets.
+    Keys that context ranks exchange for heads are repeated until each has one (engines/megatron/attention.py).
+    """
 
     forward: Pass
     backward: Pass
     stream: float
+    queries: float
     keys: float
     routed: float
+    gathered: float
+    reduces: int
     copies: float
     """Experts that a token is sent to."""
     experts: bool
@@ -108,7 +123,10 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
         plain, dealt = [*plain, *dealt], []
     moved, experts_moved = _moved(block, part)
     host = (HOST_COMPILED if software.compiled else HOST_FORWARD) + (HOST_EXPERTS if mixture else 0)
-    keys = max(1, attention.kv_heads // tensor) * attention.head_dim
+    keys = max(1, attention.kv_heads // tensor)
+    keys = math.lcm(keys, part.context) if software.context == "heads" else keys
+    rows = part.tokens / tensor * routed * attention.hidden * part.width
+    word = part.tokens * attention.head_dim * part.width
     return BlockCost(
         forward=Pass(
             products=_forward(plain, part), scores=forward_scores, moved=moved[0] + _casts(plain, part),
@@ -120,8 +138,9 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
             host=HOST_BACKWARD * (host + backward_scores.kernels), experts=_backward(dealt, part),
             experts_moved=experts_moved[1] + _casts(dealt, part, backward=True) + _added(dealt, part),
         ),
-        stream=part.tokens * attention.hidden * part.width, keys=2 * part.tokens * keys * part.width,
-        routed=part.tokens * routed * min(1.0, part.dealt) * attention.hidden * part.width, copies=routed, experts=mixture,
+        stream=part.tokens * attention.hidden * part.width, queries=heads * word, keys=2 * keys * word,
+        routed=rows, gathered=rows * part.expert_tensor if part.expert_tensor > 1 else 0.0,
+        reduces=1 if isinstance(feed, MixtureOfExperts) and not feed.shared else 2, copies=routed, experts=mixture,
     )  # fmt: skip
 
 
@@ -135,7 +154,8 @@ def _moved(block: Block, part: Slice) -> tuple[list[float], list[float]]:
         return [one + token * each / tensor for one, each in zip(plain, rows, strict=True)], [0.0, 0.0]
     always = row_elements(replace(feed.expert, size=feed.shared), software) if feed.shared else (0.0, 0.0)
     plain = [one + token * each / tensor for one, each in zip(plain, always, strict=True)]
-    return plain, [token * feed.router.per_token * part.dealt * each / part.expert_tensor for each in rows]
+    row = token * feed.router.per_token * part.dealt
+    return plain, [row * (inside / part.expert_tensor + copied) for inside, copied in zip(rows, copied_elements(feed), strict=True)]
 
 
 Matrix = tuple[int, int, int, int]

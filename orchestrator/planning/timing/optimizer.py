@@ -12,8 +12,7 @@ STATE_BYTES = {"adamw": 44, "adafactor": 30, "sgd": 24}
 def optimizer_time(work: Work, hardware: Hardware, weights: tuple[float, float]) -> float:
     """Seconds of one step on a rank with `weights`, dense and of experts, divided as ZeRO says."""
     layout = work.layout
-    replicas = layout.data * layout.context if layout.zero else 1
-    spread = max(1, layout.data * layout.context * layout.tensor // (layout.expert * layout.expert_tensor)) if layout.zero else 1
+    replicas, spread = (layout.replicas, layout.expert_replicas) if layout.zero else (1, 1)
     held = weights[0] / replicas + weights[1] / spread
     device = hardware.device
     return held * STATE_BYTES.get(work.optimizer, 44) / (device.memory_bandwidth * hardware.calibration.memory_efficiency)

@@ -1,7 +1,8 @@
 """Keeping replicas alike: gradients reduced, and where ZeRO or FSDP divides them, weights gathered.
 
     stage 0     all-reduce of gradients, once a step
-    stage 1, 2  reduce-scatter of gradients, all-gather of weights, once a step
+    stage 1, 2  reduce-scatter of gradients, all-gather of weights, once a step; where no rank keeps whole gradients
+                (`Software.reduces_each`), the first of them every micro-batch
     stage 3     every micro-batch: weights gathered for the forward and again for the backward pass, gradients reduced;
                 in a pipeline once a step, since weights stay gathered between micro-batches (torchtitan, AutoModel)
 """
@@ -21,10 +22,8 @@ def exchange(work: Work, hardware: Hardware, weights: tuple[float, float], *, bl
     """
     layout, software = work.layout, work.software
     known = hardware.calibration
-    ranks = layout.data * layout.context
-    dense = group(ranks, layout.tensor, hardware.domain)
-    folded = layout.expert * layout.expert_tensor
-    experts = group(max(1, ranks * layout.tensor // folded), folded, hardware.domain)
+    dense = group(layout.replicas, layout.tensor, hardware.domain)
+    experts = group(layout.expert_replicas, layout.expert * layout.expert_tensor, hardware.domain)
     pairs = [pair for pair in zip(weights, (dense, experts), strict=True) if pair[0] and pair[1].size > 1]
     width = software.gradient_bytes or work.width
     if layout.zero == 0:
@@ -37,7 +36,8 @@ def exchange(work: Work, hardware: Hardware, weights: tuple[float, float], *, bl
     overlap_reduce = known.overlap if software.overlaps_gradients else 0.0
     overlap_gather = known.overlap if software.overlaps_gathers else 0.0
     if not each:
-        return _exposed(reduced, backward, overlap_reduce), _exposed(gathered, (busy - backward) / 2, overlap_gather)
+        often = work.micro_batches if software.reduces_each else 1
+        return often * _exposed(reduced, backward, overlap_reduce), _exposed(gathered, (busy - backward) / 2, overlap_gather)
     # Reducing and gathering share the wires of the backward pass; the first gather has nothing to hide behind.
     turns = work.micro_batches
     forward = _exposed(gathered, busy - backward, overlap_gather) + gathered / pieces

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from orchestrator.planning.calibration import COLLECTIVE_LAUNCHES
 from orchestrator.planning.hardware import Hardware
+from orchestrator.planning.shares import counted
 from orchestrator.planning.stages import Chunk
-from orchestrator.planning.timing.collectives import all_reduce, all_to_all, group, send
+from orchestrator.planning.timing.collectives import all_reduce, all_to_all, gather, group, send
 from orchestrator.planning.timing.head import embedding_cost, head_cost
 from orchestrator.planning.timing.launches import waiting
 from orchestrator.planning.timing.layer import BlockCost, Pass, Slice, block_cost
 from orchestrator.planning.timing.products import seconds
-from orchestrator.planning.timing.weights import counted
 from orchestrator.planning.work import Work
 
 
@@ -39,12 +39,16 @@ class StageTime:
 
 @dataclass(frozen=True, kw_only=True)
 class _Exchanges:
-    """Seconds of a block's exchanges in one direction that computing does not hide, and how many the host starts."""
+    """Seconds of a block's exchanges in one direction that computing does not hide, and how many the host starts.
+
+    hidden: the context group's run behind attention, so that only what is longer counts.
+    """
 
     tensor: float
     context: float
     expert: float
     started: int
+    hidden: bool
 
     @property
     def total(self) -> float:
@@ -55,7 +59,7 @@ def stage_time(work: Work, hardware: Hardware, chunks: tuple[Chunk, ...], part: 
     """Of one rank of the stage that holds `chunks`."""
     time = StageTime()
     for chunk in chunks:
-        for block, count in counted(work.architecture, chunk):
+        for block, count in counted(work.architecture, (chunk,)):
             _add_block(time, block_cost(block, part), count, work, hardware)
         ends = [head_cost(work.architecture, part)] if chunk.head else []
         ends += [embedding_cost(work.architecture, part)] if chunk.embedding else []
@@ -90,7 +94,7 @@ def _add(time: StageTime, one: Pass, count: int, work: Work, hardware: Hardware,
     exchanged = exchanges.total if exchanges else 0.0
     context = 0.0
     if exchanges:
-        context = max(0.0, exchanges.context - attention)
+        context = max(0.0, exchanges.context - (attention if exchanges.hidden else 0.0))
         exchanged += context - exchanges.context
         time.tensor += count * exchanges.tensor
         time.expert += count * exchanges.expert
@@ -125,23 +129,31 @@ def _exchanges(cost: BlockCost, work: Work, hardware: Hardware, turns: int) -> _
     tensor = context = expert = 0.0
     started = 0
     if layout.tensor > 1:
-        # The feed-forward of experts that tensor ranks share out moves rows instead, counted below.
-        reduces = 1 if cost.experts and layout.expert_tensor < layout.tensor else 2
-        tensor = reduces * all_reduce(cost.stream, group(layout.tensor, 1, hardware.domain), hardware)
+        # Experts move rows instead, counted below; where the sequence is not shared out outside them, what they made is gathered.
+        among = group(layout.tensor, 1, hardware.domain)
+        tensor = cost.reduces * all_reduce(cost.stream, among, hardware)
+        if cost.experts and not layout.sequence_parallel:
+            tensor += gather(cost.stream, among, hardware)
+            started += 1
         tensor *= 1 - known.overlap if work.software.overlaps_tensor else 1.0
-        started += reduces * (2 if layout.sequence_parallel else 1)
-    if layout.context > 1:
+        started += cost.reduces * (2 if layout.sequence_parallel else 1)
+    ring = work.software.context == "ring"
+    if layout.context > 1 and ring:
         far = layout.tensor * layout.context > hardware.domain
         context = turns * (layout.context - 1) * send(cost.keys, hardware, far=far)
         started += 2 * (layout.context - 1)
+    elif layout.context > 1:
+        # Queries, keys and values to whole sequences, and what was attended back.
+        among = group(layout.context, layout.tensor, hardware.domain)
+        context = 2 * all_to_all(cost.queries, among, hardware) + 2 * all_to_all(cost.keys / 2, among, hardware)
+        started += 4
     if cost.experts and layout.expert > 1:
         among = group(layout.expert, layout.expert_tensor, hardware.domain)
         expert = 2 * all_to_all(cost.routed, among, hardware, copies=cost.copies if work.software.one_copy else 1.0)
         expert *= 1 - known.overlap if work.software.overlaps_experts else 1.0
         started += 4
-    if cost.experts and layout.expert_tensor > layout.tensor:
+    if cost.experts and cost.gathered:
         # Ranks that share an expert gather each other's rows, and reduce what comes out.
-        shared = group(layout.expert_tensor, 1, hardware.domain)
-        expert += all_reduce(cost.routed * layout.expert_tensor / layout.tensor, shared, hardware)
+        expert += all_reduce(cost.gathered, group(layout.expert_tensor, 1, hardware.domain), hardware)
         started += 2
-    return _Exchanges(tensor=tensor, context=context, expert=expert, started=started)
+    return _Exchanges(tensor=tensor, context=context, expert=expert, started=started, hidden=ring)

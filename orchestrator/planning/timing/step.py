@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from orchestrator.planning.calibration import NARROW
 from orchestrator.planning.hardware import Hardware
+from orchestrator.planning.shares import on_rank
 from orchestrator.planning.stages import Stages
 from orchestrator.planning.timing.host import host_step
 from orchestrator.planning.timing.layer import Slice
@@ -14,7 +15,6 @@ from orchestrator.planning.timing.pipeline import bubble, sends
 from orchestrator.planning.timing.products import Unit
 from orchestrator.planning.timing.replicas import exchange
 from orchestrator.planning.timing.stage import StageTime, stage_time
-from orchestrator.planning.timing.weights import on_rank
 from orchestrator.planning.work import Work
 
 

@@ -11,7 +11,7 @@ from orchestrator.planning.devices import device_of
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.memory import Memory, memory_of
-from orchestrator.planning.software import ENGINES
+from orchestrator.planning.software import stack_of
 from orchestrator.planning.work import Work
 from tests.planning.models import gpus
 
@@ -28,7 +28,7 @@ def work(architecture: Architecture, **said: Any) -> Work:
     names = {field.name for field in fields(Layout)}
     layout = replace(PLAIN, **{name: value for name, value in said.items() if name in names})
     base: dict[str, Any] = {
-        "sequence_length": 2048, "precision": "bf16", "optimizer": "adamw", "software": ENGINES[layout.engine],
+        "sequence_length": 2048, "precision": "bf16", "optimizer": "adamw", "software": stack_of(layout),
         "sequences": 32 * layout.data * layout.micro_batch,
     }  # fmt: skip
     other = {name: value for name, value in said.items() if name not in names}

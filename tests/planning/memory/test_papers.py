@@ -9,8 +9,8 @@ import pytest
 from orchestrator.planning.calibration import CUDA
 from orchestrator.planning.held import Held
 from orchestrator.planning.memory import largest, memory_of
+from orchestrator.planning.memory.in_flight import in_flight
 from orchestrator.planning.memory.rank import kept_bytes
-from orchestrator.planning.memory.split import in_flight
 from orchestrator.planning.memory.states import states
 from orchestrator.planning.published.stacks import software_of
 from orchestrator.planning.software import Software

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.architecture.stack import Architecture
 from orchestrator.planning import Plan, make_plan
 from orchestrator.planning.memory import Memory
-from orchestrator.planning.memory.split import in_flight, padded_rows
+from orchestrator.planning.memory.in_flight import in_flight
 from orchestrator.spec import load_cluster, load_run
 from tests.planning.memory.made import PLAIN, estimate
 from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, NEOX, Made, page
@@ -62,9 +62,6 @@ class TestStates:
         twice = stages(MIXTRAL, data=16, expert=8, zero=1)[0]
         assert twice.optimizer == pytest.approx(spread.optimizer / 2, rel=1e-9)
 
-    def test_the_vocabulary_is_padded_to_tensor(self) -> None:
-        assert [padded_rows(1001, tensor) for tensor in (1, 2, 4, 8)] == [1001, 1002, 1004, 1008]
-
 
 class TestActivations:
     def test_the_first_stage_holds_a_micro_batch_for_every_stage_behind_it(self) -> None:
@@ -82,6 +79,11 @@ class TestActivations:
         cut, shared = stages(LLAMA, tensor=8)[0], stages(LLAMA, tensor=8, sequence_parallel=True)[0]
         assert shared.activations < cut.activations / 2
         assert shared.activations == pytest.approx(stages(LLAMA)[0].activations / 8, rel=0.01)
+
+    def test_ranks_that_share_experts_keep_whole_copies_of_their_tokens(self) -> None:
+        """Two copies of 4096 for each of a token's two experts, in 32 blocks and 2 bytes, a quarter of them or all."""
+        cut, whole = (stages(MIXTRAL, tensor=4, expert_tensor=shared)[0] for shared in (1, 4))
+        assert whole.activations - cut.activations == 32 * 2048 * 2 * 2 * 4096 * 2 * 3 // 4
 
     def test_context_divides_activations_and_logits(self) -> None:
         whole, half = stages(LLAMA)[0], stages(LLAMA, context=2)[0]

@@ -55,7 +55,7 @@ def test_every_pass_comes_once_and_after_what_it_needs(stages: int, chunks: int,
 
 
 def test_stage_p_of_four_holds_four_less_p_micro_batches() -> None:
-    """What memory counts (memory/split.py): 1F1B keeps P - p in flight."""
+    """What memory counts (memory/in_flight.py): 1F1B keeps P - p in flight."""
     for stage in range(4):
         held = most = 0
         for operation in (o for o in even(4, 1, 9) if o.stage == stage):

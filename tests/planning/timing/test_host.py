@@ -63,6 +63,14 @@ def test_waiting_for_a_turn_is_for_workers_beyond_the_cores() -> None:
         assert lazy - prompt == pytest.approx(waits)
 
 
+def test_a_context_group_exchanges_heads() -> None:
+    """Three blocks, four tensors, there and their gradients back; a turn for each of four ranks."""
+    split = work("megatron", micro_batch=4, context=4)
+    lazy, prompt = (step_time(split, hardware(4, turn_s=turn)).context for turn in (0.01, 0.0))
+    assert prompt > 0
+    assert lazy - prompt == pytest.approx(3 * 8 * 4 * 0.01)
+
+
 def test_zero_2_reduces_after_every_micro_batch() -> None:
     once, each = (step_time(work(data=2, zero=stage), hardware(2)).gradients for stage in (1, 2))
     assert each == pytest.approx(2 * once)

@@ -8,6 +8,8 @@ import pytest
 
 from orchestrator.planning.software import Software
 from orchestrator.planning.stages import Chunk
+from orchestrator.planning.timing.collectives import all_reduce, group
+from orchestrator.planning.timing.layer import block_cost
 from orchestrator.planning.timing.stage import StageTime, stage_time
 from orchestrator.planning.timing.step import slice_of
 from tests.planning.timing.cases import BLOOM, MEGATRON_2022, gpt, gpus, llama, mixture, work
@@ -115,6 +117,34 @@ def test_a_softmax_kernel_that_takes_four_matrices_at_once_is_missed_with_two() 
     assert times[0] > times[1]
 
 
+class TestContext:
+    """Long sequences over ranks of one node; LLaMA's shape with 8 key heads for 32 queries."""
+
+    MODEL = llama(32, 4096, 32, kv_heads=8, size=14336, vocab=32000, length=32768)
+
+    def time(self, software: Software, **said: object) -> StageTime:
+        one = work(self.MODEL, 8, software, **said)
+        return stage_time(one, gpus("H100"), LAYER[0], slice_of(one, gpus("H100")))
+
+    def test_a_ring_runs_behind_attention(self) -> None:
+        assert self.time(Software(), context=4).context == 0
+
+    def test_heads_for_sequence_is_waited_for(self) -> None:
+        """arXiv:2309.14509, section 3.2: 4 N h / P of each all-to-all for P ranks, here with keys of a quarter; both ways, over
+        H100's 450 GB/s, three of four parts to others."""
+        hardware, ranks = gpus("H100"), 4
+        told = self.time(Software(context="heads"), context=ranks).context
+        moved = 2 * (2 * 32 + 2 * 8) * 128 * 2 * 32768 / ranks * (ranks - 1) / ranks
+        bandwidth = hardware.link_bandwidth * hardware.calibration.link_efficiency
+        assert told == pytest.approx(moved / bandwidth, rel=0.25)
+        assert told > moved / bandwidth
+
+    def test_keys_are_repeated_until_every_rank_has_one(self) -> None:
+        few, enough = (block_cost(self.MODEL.blocks[0], slice_of(work(self.MODEL, 8, Software(context="heads"), context=ranks), gpus(count=16)))
+                       for ranks in (16, 8))  # fmt: skip
+        assert few.keys == enough.keys, "half the positions, twice the heads"
+
+
 class TestExperts:
     """Qwen3-30B-A3B's shape (huggingface.co/Qwen/Qwen3-30B-A3B, config.json): 128 experts of 768, 8 for each token."""
 
@@ -143,3 +173,24 @@ class TestExperts:
         whole, cut = self.time(expert=4, expert_tensor=1), self.time(expert=1, expert_tensor=4)
         assert cut.products >= 0.95 * whole.products
         assert cut.expert > 0
+
+    def test_ranks_that_share_an_expert_move_every_copy_of_a_token(self) -> None:
+        """Megatron-core's all-to-all dispatcher: rows are gathered over the expert-tensor group, and their sums scattered."""
+        whole, part = (self.time(tensor=4, expert=1, expert_tensor=shared, sequence_parallel=True) for shared in (4, 2))
+        assert whole.tensor == part.tensor, "attention alone sums over tensor ranks"
+        hardware, stream = gpus("H100"), 8 * 4096 * 2048 * 2
+        copies, half = (all_reduce(stream * shared / 4, group(shared, 1, 8), hardware) for shared in (4, 2))
+        assert (whole.expert, part.expert) == pytest.approx((2 * copies, 2 * half))
+
+    def test_rows_are_sent_once_by_the_tensor_ranks_together(self) -> None:
+        """Each routes its own part of the tokens, however many ranks share an expert."""
+        alone, shared = (self.time(tensor=2, expert=2, expert_tensor=ranks) for ranks in (1, 2))
+        block = self.MODEL.blocks[0]
+        one = work(self.MODEL, 64, Software(), data=4, tensor=2, expert=2)
+        assert block_cost(block, slice_of(one, gpus("H100"))).routed == 8 * 4096 * 2048 * 2 / 2
+        assert shared.expert > alone.expert
+
+    def test_copies_of_tokens_are_as_wide_on_every_rank_that_shares_an_expert(self) -> None:
+        """The same rows in all, inside narrower by as much."""
+        alone, shared = (self.time(tensor=4, expert=1, expert_tensor=ranks, sequence_parallel=True) for ranks in (1, 4))
+        assert shared.elementwise > 1.5 * alone.elementwise

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.planning.software import Software
+from orchestrator.planning.software import Software, stack_of
 from orchestrator.planning.timing import step_time
 from orchestrator.planning.timing.replicas import exchange
-from tests.planning.timing.cases import gpt, gpus, work
+from tests.planning.timing.cases import gpt, gpus, layout, work
 
 MODEL = gpt(32, 4096, 32)
 FSDP = Software(gradient_bytes=4, overlaps_gradients=True, overlaps_gathers=True)
@@ -62,3 +62,18 @@ def test_gradients_that_stay_whole_are_reduced_once() -> None:
     often = exchanged(FSDP, zero=3, micro_batch=1, busy=0.05)
     once = exchanged(replace(FSDP, reduces_once=True), zero=3, micro_batch=1, busy=0.05)
     assert sum(once) < 0.8 * sum(often)
+
+
+def test_gradients_that_no_rank_keeps_whole_are_reduced_every_micro_batch() -> None:
+    """ZeRO 2 as DeepSpeed does it (arXiv:1910.02054, section 5.2); stage 1 waits for the step's end."""
+    once, each = (exchanged(stack_of(layout(engine="deepspeed", data=8, zero=zero)), zero=zero, busy=0.0) for zero in (1, 2))
+    assert each[0] == pytest.approx(8 * once[0])
+    assert each[1] == once[1]
+
+
+def test_deepspeed_gathers_behind_computing_at_stage_3_alone() -> None:
+    """Stages 1 and 2 gather inside `step()`, when no layer computes."""
+    slow, fast = ([exchanged(stack_of(layout(engine="deepspeed", data=8, zero=zero)), zero=zero, busy=busy, micro_batch=8)[1]
+                   for zero in (1, 2, 3)] for busy in (0.0, 10.0))  # fmt: skip
+    assert fast[:2] == slow[:2]
+    assert fast[2] < slow[2] / 2
