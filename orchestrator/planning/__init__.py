@@ -14,6 +14,7 @@
                 mesh.py          ranks <-> coordinates on the axes
                 stages.py        blocks -> pipeline stages
                 work.py          one optimizer step: all that estimates read
+                shares.py        the parameters that a layout leaves on a rank
     estimated   flops.py         FLOPs per token, by convention
                 timing/          seconds of a step, by what takes them
                 memory/          bytes on one rank of every stage

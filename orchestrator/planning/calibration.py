@@ -3,10 +3,10 @@
 Every planner has such numbers; most hide them. Here they are few, named, replaced by measurement, and shown with
 every estimate that uses them.
 
-Where the defaults come from: data sheets and micro-benchmarks, cited at each, for products, fused attention, links and
-memory. Four have no such source and were set once with all published rows in view (benchmarks/planner), so that no set of
-rows is quite unseen to them: `expert_efficiency`, `launch_overhead_s`, `overlap` and UNALIGNED. A fit to a cluster's own
-runs (published/fit.py, `make calibrate`) replaces all but the last.
+Each constant says where it comes from, here and in timing/: a source; "assumed", where it is a count or a guess that nothing
+was held against; or "set in view": chosen while its effect on published rows (benchmarks/planner) was seen, so that no set of
+rows is quite unseen to it (docs/log.md). Who assumed had seen those rows too. A fit to a cluster's own runs (published/fit.py,
+`make calibrate`) replaces the fields of Calibration, and none of the constants in capitals.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ class Calibration:
     launch_overhead_s: of one operation with its share of Python, from 8 us (a bare call) to 30 us (Megatron-DeepSpeed).
     """
 
-    matmul_efficiency: float = 0.75
-    attention_efficiency: float = 0.5
-    expert_efficiency: float = 0.55
-    memory_efficiency: float = 0.8
-    launch_overhead_s: float = 15e-6
-    link_efficiency: float = 0.75
-    link_latency_s: float = 9e-6
-    network_efficiency: float = 0.75
-    network_latency_s: float = 15e-6
-    overlap: float = 0.8
-    step_overhead_s: float = 5e-3
-    framework_bytes: int = 1500 * 2**20
-    fragmentation: float = 0.05
+    matmul_efficiency: float = 0.75  # _MATMUL by device; assumed for others
+    attention_efficiency: float = 0.5  # _ATTENTION by device; assumed for others
+    expert_efficiency: float = 0.55  # set in view
+    memory_efficiency: float = 0.8  # assumed, below STREAM
+    launch_overhead_s: float = 15e-6  # set in view, between the two
+    link_efficiency: float = 0.75  # assumed, below nccl-tests
+    link_latency_s: float = 9e-6  # vTrain's table
+    network_efficiency: float = 0.75  # assumed, below nccl-tests
+    network_latency_s: float = 15e-6  # assumed
+    overlap: float = 0.8  # set in view
+    step_overhead_s: float = 5e-3  # set in view
+    framework_bytes: int = 1500 * 2**20  # assumed
+    fragmentation: float = 0.05  # assumed
     turn_s: float = 0.0
     """What a collective on the CPU takes longer per rank where workers outnumber cores."""
     host: Mapping[str, HostCost] = field(default_factory=dict)
@@ -67,22 +67,25 @@ class Calibration:
         return replace(self, **{name: value for name, value in (given | seconds).items() if name in names})
 
 
+# CPU: assumed; `make calibrate` measures all of it.
 CPU = Calibration(
     matmul_efficiency=0.6, launch_overhead_s=15e-6, link_efficiency=0.5, link_latency_s=100e-6, network_latency_s=100e-6,
     overlap=0.0, step_overhead_s=0.0, framework_bytes=600 * 2**20, fragmentation=0.0,
 )  # fmt: skip
 CUDA = Calibration()
-_MATMUL = {"V100": 0.75, "A100": 0.78, "H100": 0.72, "H200": 0.72, "H800": 0.72, "B200": 0.70, "B300": 0.70, "GB200": 0.66, "GB300": 0.66}
+_MATMUL = {"V100": 0.75, "A100": 0.78, "A800": 0.78, "H100": 0.72, "H200": 0.72, "H800": 0.72, "B200": 0.70, "B300": 0.70, "GB200": 0.66, "GB300": 0.66}
 """Nine tenths of the best that matrix products were measured at in bf16: A100 271 of 312 TFLOP/s, H100 794 of 989, B200 1745
-of 2250, GB200 1822 of 2500 (ml-engineering, maximum achievable matmul FLOPS): a step heats a device more than one product."""
+of 2250, GB200 1822 of 2500 (ml-engineering, maximum achievable matmul FLOPS): a step heats a device more than one product.
+The nine tenths are assumed, and V100's whole number."""
 _REACHED = {
-    "V100": 0.9, "A100": 271 / 312, "H100": 794 / 989, "H200": 794 / 989, "H800": 794 / 989, "B200": 1745 / 2250, "B300": 1745 / 2250,
+    "V100": 0.9, "A100": 271 / 312, "A800": 271 / 312, "H100": 794 / 989, "H200": 794 / 989, "H800": 794 / 989, "B200": 1745 / 2250, "B300": 1745 / 2250,
     "GB200": 1822 / 2500, "GB300": 1822 / 2500,
 }  # fmt: skip
 """The best matrix product ever measured, as a fraction of peak (the same table; it has no V100, whose 0.9 is
 a guess): a fit that says more explains with products what is something else."""
-_ATTENTION = {"V100": 0.4, "A100": 0.5, "H100": 0.35, "H200": 0.35, "H800": 0.35, "B200": 0.35, "B300": 0.35, "GB200": 0.35, "GB300": 0.35}
-"""FlashAttention-2 on A100 (arXiv:2307.08691, figure 5) and on H100 (arXiv:2407.08608, figure 5), causal, at 2048 to 8192."""
+_ATTENTION = {"V100": 0.4, "A100": 0.5, "A800": 0.5, "H100": 0.35, "H200": 0.35, "H800": 0.35, "B200": 0.35, "B300": 0.35, "GB200": 0.35, "GB300": 0.35}
+"""FlashAttention-2 on A100 (arXiv:2307.08691, figure 5) and on H100 (arXiv:2407.08608, figure 5), causal, at 2048 to 8192.
+V100's and those of Blackwell are assumed."""
 NARROW = 0.9
 """fp8 products reach less of their peak than bf16 ones: 1403 of 1979 TFLOP/s on H100 (ml-engineering)."""
 
@@ -106,16 +109,18 @@ def most_matmul(device: str) -> float:
 TILES = ((256, 128, 1.0), (128, 256, 1.0), (128, 128, 0.93), (128, 64, 0.8), (64, 128, 0.8), (64, 64, 0.65))
 """Tiles of a matrix product and the speed of each relative to the largest (CUTLASS's profiles of A100)."""
 TILE_FILL = 192
-"""Steps along k that filling and emptying a tile's pipeline costs: products that are thin in k lose by it."""
+"""Steps along k that filling and emptying a tile's pipeline costs: products that are thin in k lose by it. Assumed."""
 KERNEL_S = 3e-6
-"""What a kernel takes on the device beyond its work: start, tail, and the gap to the next."""
+"""What a kernel takes on the device beyond its work: start, tail, and the gap to the next. Assumed."""
 ALIGNMENT = ((64, 1.0), (32, 0.97), (16, 0.95), (8, 0.9))
-"""Speed of a matrix product by what its rows are a multiple of, in 2-byte elements (NVIDIA, matrix multiplication guide)."""
+"""Speed of a matrix product by what its rows are a multiple of, in 2-byte elements: their order is that of NVIDIA's matrix
+multiplication guide, the numbers are assumed."""
 UNALIGNED = 1 / 10
-"""Rows that are no multiple of 16 bytes leave the tensor cores: on A100 between fp32 pipes, 19.5 of 312 TFLOP/s, and fp16 ones, 78."""
+"""Rows that are no multiple of 16 bytes leave the tensor cores: on A100 between fp32 pipes, 19.5 of 312 TFLOP/s, and fp16 ones, 78.
+Set in view, between the two."""
 BACKWARD_ATTENTION = 2.5
 """Fused attention's backward pass does five products for the forward pass's two (Dao 2023, arXiv:2307.08691)."""
 BACKWARD_ATTENTION_SPEED = 0.8
 """And is slower: 225 of FLOP/s where the forward pass does 280 (the same, figures 5 to 7)."""
 COLLECTIVE_LAUNCHES = 1.5
-"""Host time of a collective in operations: NCCL's and torch.distributed's own book-keeping."""
+"""Host time of a collective in operations: NCCL's and torch.distributed's own book-keeping. Set in view."""

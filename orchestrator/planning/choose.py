@@ -262,8 +262,9 @@ def _remarks(layout: Layout, spec: RunSpec[Any], per_node: int) -> list[str]:
     if layout.pipeline > 1:
         micro_batches = _micro_batches(spec, layout)
         idle = bubble_fraction(layout, micro_batches)
-        virtual = f"{layout.virtual} x " if layout.virtual > 1 else ""
-        remarks.append(f"bubble {idle:.1%} of compute: ({layout.pipeline} - 1) / ({virtual}{micro_batches} micro-batches)")
+        virtual, others = f"{layout.virtual} x " if layout.virtual > 1 else "", layout.pipeline - 1
+        share = f"{idle / (1 + idle):.1%} of the time in the pipeline"
+        remarks.append(f"bubble {share}: {others} / ({others} + {virtual}{micro_batches} micro-batches) with even stages")
     return remarks
 
 

@@ -13,17 +13,18 @@ def stacked(parts: Mapping[str, float], limit: float, whole: float, width: int, 
     """`WWGGGOOA......|`: each part its letter, what is left of `limit` as dots, what is above it behind the stroke.
 
     The bar is `width` + 1 columns for `whole`, which bars that stand under one another share. Edges are rounded, not
-    lengths, so that a bar of many small parts is as long as their sum.
+    lengths, so that a bar of many small parts is as long as their sum; but what is above the limit by less than a column
+    has one.
     """
     scale = width / whole
+    mark = min(round(limit * scale), width - 1 if whole > limit else width)
     edge, total, bar = 0, 0.0, []
     order = list(letters)
     for name, value in parts.items():
         total += value
-        end = round(total * scale)
+        end = max(round(total * scale), mark + 1 if total > limit else 0)
         bar += [ink(str(order.index(name) % PARTS), letters[name])] * (end - edge)
         edge = end
-    mark = round(limit * scale)
     bar += [ink("dim", ".")] * (mark - edge)
     bar.insert(mark, ink("bad" if total > limit else "dim", "|"))
     return "".join([*bar, *" " * (width + 1 - len(bar))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -31,7 +32,7 @@ class Overflow:
     @property
     def stage(self) -> int:
         """The stage that needs most."""
-        return fullest(self.stage_memory)
+        return fullest(_least(self.stage_memory))
 
     @property
     def beyond(self) -> int:
@@ -81,5 +82,12 @@ def render_overflow(found: Overflow, title: str, *, width: int = 100, colour: bo
     lines[0] = lines[0].replace("no;", f"{ink('bad', 'no')};", 1)
     over = sum(needed(memory) > limit for memory in found.stage_memory)
     note = [f"  {'':<{LABEL}}{over} of {layout.pipeline} stages overflow; what is behind the | is beyond the device"] if over > 1 and layout.pipeline > 1 else []
-    table = stage_table(found.stage_memory, found.stages, layout, found.hardware.per_node, limit, width, ink)
+    table = stage_table(_least(found.stage_memory), found.stages, layout, found.hardware.per_node, limit, width, ink)
     return "\n".join([*hanging("", title, width), *lines, *note, "", *table])
+
+
+def _least(memories: Sequence[Memory]) -> tuple[Memory, ...]:
+    """What stages cannot do without, of which a refusal speaks: without what the allocator would give back."""
+    return tuple(
+        replace(memory, cached=0, slack=memory.slack - (memory.total - memory.cached - needed(memory))) for memory in memories
+    )

@@ -12,6 +12,8 @@ from orchestrator.planning.timing import StepTime
 from orchestrator.units import format_bytes, format_duration
 
 _AS_FAST = 0.001
+_TIE = 1e-9
+"""Below which times count as equal and the plainer layout comes first (best.preference)."""
 """A difference of step time that is none."""
 
 
@@ -71,10 +73,8 @@ def _loses(step: StepTime, memory: Memory, best: StepTime, least: Memory, device
     slower = step.total / best.total - 1
     if slower <= _AS_FAST:
         more = memory.total - least.total
-        if more > 0:
-            of = f"{format_bytes(memory.total)} of {format_bytes(device_memory)}, {format_bytes(more)} more"
-            return f"as fast, and nearer to the end of memory: {of}"
-        return "as fast, and later in the order of engines and degrees"
+        why = "as fast, and less plain" if slower < _TIE else f"as fast within {_AS_FAST:.1%}"
+        return f"{why}; {format_bytes(memory.total)} of {format_bytes(device_memory)}, {format_bytes(more)} more" if more > 0 else why
     mine, other = asdict(step), asdict(best)
     part = max(mine, key=lambda name: mine[name] - other[name])
     return f"{slower:.1%} slower: {part} {_seconds(mine[part])} instead of {_seconds(other[part])}"

@@ -15,14 +15,15 @@ from orchestrator.planning.software import Software
 from orchestrator.planning.timing.products import Product, Unit, product
 
 FORWARD_SCORE_BYTES = 9
-"""Of one score beside the products' own: softmax 4, dropout and its mask 5."""
+"""Of one score beside the products' own: softmax 4, dropout and its mask 5. A count."""
 BACKWARD_SCORE_BYTES = 11
-"""Dropout 5, softmax 6."""
+"""Dropout 5, softmax 6. A count."""
 FOUR = 4
-"""Matrices of scores that one block of Megatron-LM's own softmax kernel does: it takes multiples (fused_softmax.py)."""
+"""Matrices of scores that one block of Megatron-LM's own softmax kernel does: it takes multiples (fused_softmax.py). Looked for after a residual."""
 UNFUSED = 2.5
-"""Bytes of a softmax of single operations, in fp32, to the kernel's; and operations beyond it."""
+"""Bytes of a softmax of single operations, in fp32, to the kernel's. Set in view."""
 UNFUSED_KERNELS = 8
+"""Operations of such a softmax beyond the kernel's one. Set in view."""
 
 
 @dataclass(frozen=True, kw_only=True)

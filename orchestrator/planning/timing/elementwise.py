@@ -23,7 +23,7 @@ from orchestrator.architecture.stack import Block
 from orchestrator.planning.software import Software
 
 SINGLE = 1.6
-"""Bytes of single operations to those of fused ones."""
+"""Bytes of single operations to those of fused ones. Assumed."""
 
 
 def stream_elements(block: Block, software: Software) -> tuple[float, float]:

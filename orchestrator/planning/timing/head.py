@@ -9,8 +9,10 @@ from orchestrator.planning.timing.layer import Pass, Slice
 from orchestrator.planning.timing.products import product
 
 LOSS_BYTES = (16, 14)
-"""Per logit, forward and backward, in single fp32 operations: cast, maximum, exponential, sum; gradient, cast."""
+"""Per logit, forward and backward, in single fp32 operations: cast, maximum, exponential, sum; gradient, cast.
+A count."""
 LOSS_BYTES_COMPILED = (8, 8)
+"""Fewer passes over them, once a compiler has fused these. Assumed."""
 
 
 def head_cost(architecture: Architecture, part: Slice) -> tuple[Pass, Pass]:

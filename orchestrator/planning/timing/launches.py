@@ -10,7 +10,7 @@ from orchestrator.planning.calibration import Calibration
 from orchestrator.planning.software import Software
 
 SHARPNESS = 4.0
-"""How suddenly the host takes over: operations differ, so some wait before their sum does."""
+"""How suddenly the host takes over: operations differ, so some wait before their sum does. Assumed."""
 
 
 def waiting(device: float, operations: float, known: Calibration, software: Software) -> float:

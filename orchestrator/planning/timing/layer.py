@@ -23,14 +23,16 @@ from orchestrator.planning.timing.elementwise import (
 from orchestrator.planning.timing.products import Product, Unit, product
 
 HOST_FORWARD = 26
-"""Operations of a plain block beside its scores: products, biases, norms, residuals, activation, reshapes, random states."""
+"""Operations of a plain block beside its scores: products, biases, norms, residuals, activation, reshapes, random states.
+Set in view."""
 HOST_COMPILED = 9
+"""Of those, what a compiler leaves. Set in view."""
 HOST_BACKWARD = 1.3
-"""Backward operations to forward ones, weighted by the host's time: autograd's engine has no interpreter."""
+"""Backward operations to forward ones, weighted by the host's time: autograd's engine has no interpreter. Set in view."""
 CAST_BYTES = 4
-"""Two read, one written, and one written turned: fp8 products take both operands with rows along the sum (Hopper)."""
+"""Two read, one written, and one written turned: fp8 products take both operands with rows along the sum (Hopper). A count."""
 HOST_EXPERTS = 35
-"""A router's scores, choice, counts, sorting and exchange."""
+"""A router's scores, choice, counts, sorting and exchange. Set in view."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,9 +43,21 @@ def test_what_is_beyond_the_device_stands_behind_a_stroke() -> None:
     found = refused("bloom/176b", "bloom-48xa100-80", "parallelism.recompute=none")
     assert found is not None
     rows = [line for line in render_overflow(found, "", width=100).splitlines() if "|" in line and "GiB" in line]
-    over = [memory.total > found.hardware.device.memory for memory in found.stage_memory]
+    over = [needed(memory) > capacity(found.hardware) for memory in found.stage_memory]
     assert [not row.partition("|")[2].startswith(" ") for row in rows] == over
     assert len({row.index("|") for row in rows}) == 1
+
+
+def test_the_bars_number_is_the_one_that_the_verdict_speaks_of() -> None:
+    """Both without what the allocator would give back, so that the difference to the device is what is too much."""
+    found = refused("bloom/176b", "bloom-48xa100-80", "parallelism.recompute=none")
+    assert found is not None
+    told = render_overflow(found, "", width=100)
+    (row,) = [line for line in told.splitlines() if line.startswith(">")]
+    need = needed(found.stage_memory[found.stage])
+    assert need == max(map(needed, found.stage_memory))
+    assert f"needs {format_bytes(need)} of" in told
+    assert f" {format_bytes(need)}  " in row
 
 
 def test_a_layout_that_breaks_a_rule_was_not_refused_for_its_memory() -> None:
