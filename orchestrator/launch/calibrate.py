@@ -31,6 +31,8 @@ from orchestrator.spec import ClusterSpec, LoadedCluster, load_cluster
 Say = Callable[[str], None]
 CROWD = 2
 """Workers to a core in the probes of a local CPU: a run may ask for more than there are cores, and they take turns."""
+FEW = 3
+"""Rows below which a fit says of itself that it is little better than the defaults: it moves one constant for another."""
 PROBE = "orchestrator.training.probing:probe"
 
 
@@ -125,6 +127,8 @@ def from_rows(rows: Path, ids: Sequence[str]) -> dict[str, Any]:
     others = [run for run in readable if run.cluster == chosen[0].cluster and run.id not in ids]
     error = {name: round(value, 3) for name, value in errors_of(others, best).items()}
     source = f"fitted to rows {', '.join(ids)} of {rows.name}" + (f"; error on {len(others)} others" if error else "")
+    if len(ids) < FEW:
+        source += f"; {len(ids)} of them cannot tell one constant from another: the planner's defaults are as good"
     return as_said(best, base, source=source) | ({"error": error, "error_on": kinds_of(others)} if error else {})
 
 

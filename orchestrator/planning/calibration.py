@@ -31,7 +31,7 @@ class Calibration:
     """Efficiencies are fractions of a data sheet's number; times in seconds; sizes in bytes.
 
     link_latency_s: per rank; 8 x 9 us are what NCCL's all-reduce on 8 x A100 takes beyond its bytes (vTrain's table: 1 MiB
-        in 93 us, 8 MiB in 134 us). link and network_efficiency: nccl-tests reach 235 of 300 GB/s and 190 of 200 GB/s a node;
+        in 93 us, 8 MiB in 134 us). network_latency_s: per level of a tree of nodes, up and down, 2 log2(nodes) in all. link and network_efficiency: nccl-tests reach 235 of 300 GB/s and 190 of 200 GB/s a node;
         collectives in training, less. memory_efficiency: STREAM on A100, 0.85 to 0.9; kernels of a model, less.
     launch_overhead_s: of one operation with its share of Python, from 8 us (a bare call) to 30 us (Megatron-DeepSpeed).
     """
@@ -77,6 +77,12 @@ _MATMUL = {"V100": 0.75, "A100": 0.78, "H100": 0.72, "H200": 0.72, "H800": 0.72,
 """Nine tenths of the best that matrix products were measured at in bf16: A100 271 of 312 TFLOP/s, H100 794 of 989, B200 1745
 of 2250, GB200 1822 of 2500 (ml-engineering, maximum achievable matmul FLOPS): a step heats a device more than one product.
 The nine tenths are assumed, and V100's whole number."""
+_REACHED = {
+    "V100": 0.9, "A100": 271 / 312, "H100": 794 / 989, "H200": 794 / 989, "H800": 794 / 989, "B200": 1745 / 2250, "B300": 1745 / 2250,
+    "GB200": 1822 / 2500, "GB300": 1822 / 2500,
+}  # fmt: skip
+"""The best matrix product ever measured, as a fraction of peak (the same table; it has no V100, whose 0.9 is
+a guess): a fit that says more explains with products what is something else."""
 _ATTENTION = {"V100": 0.4, "A100": 0.5, "H100": 0.35, "H200": 0.35, "H800": 0.35, "B200": 0.35, "B300": 0.35, "GB200": 0.35, "GB300": 0.35}
 """FlashAttention-2 on A100 (arXiv:2307.08691, figure 5) and on H100 (arXiv:2407.08608, figure 5), causal, at 2048 to 8192.
 V100's and those of Blackwell are assumed."""
@@ -93,6 +99,11 @@ def default_of(device: str, kind: str) -> Calibration:
         CUDA, matmul_efficiency=_MATMUL.get(name, CUDA.matmul_efficiency),
         attention_efficiency=_ATTENTION.get(name, CUDA.attention_efficiency),
     )  # fmt: skip
+
+
+def most_matmul(device: str) -> float:
+    """The most that `matmul_efficiency` can be on a device; 1 where none like it was measured."""
+    return _REACHED.get(device.split("-")[0], 1.0)
 
 
 TILES = ((256, 128, 1.0), (128, 256, 1.0), (128, 128, 0.93), (128, 64, 0.8), (64, 128, 0.8), (64, 64, 0.65))

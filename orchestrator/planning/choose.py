@@ -8,6 +8,7 @@ that fits. So is all of it on CPU devices and on a single one, where there is no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.features import distinct
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.memory import Memory, capacity, fits, memory_of, needed
+from orchestrator.planning.memory import Memory, capacity, fits, host_bytes, memory_of, needed, short_of
 from orchestrator.planning.rules import RULES, Case, batch_sizes_gcd, case_of, check, check_page, divisors
 from orchestrator.planning.search import (
     MOST_TOKENS_PER_MICRO_BATCH,
@@ -122,6 +123,9 @@ def _nothing_found(case: Case, space: Space, found: Found, hardware: Hardware, *
         fix = "say fewer keys of it, or run on another number of devices"
         return PlanError(complaints or [Problem(path="parallelism", message=left, fix=fix)])
     _, layout, need = found.least
+    too_small = _host_too_small([need], layout, hardware)
+    if too_small:
+        return PlanError([too_small])
     message = (
         f"does not fit: none of {space.count():,} legal layouts on {case.devices} x {hardware.device.name} with"
         f" {format_bytes(capacity(hardware))} each; the leanest ({layout.engine}, {layout.product}) takes {_parts(need)}"
@@ -264,13 +268,33 @@ def _remarks(layout: Layout, spec: RunSpec[Any], per_node: int) -> list[str]:
     return remarks
 
 
-def _fits(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> bool:
-    return fits(memory_of(work_of(spec, architecture, layout), hardware), hardware)
+def _fits(
+    layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware, *, share: float = 1.0
+) -> bool:
+    stages = memory_of(work_of(spec, architecture, layout), hardware)
+    return fits(stages, hardware, ranks=_on_a_node(layout, hardware), share=share)
 
 
 def _has_room(layout: Layout, spec: RunSpec[Any], architecture: Architecture, hardware: Hardware) -> bool:
-    """Whether it fits and the allocator need give nothing back: what is asked of a value that a page left open."""
-    return most_memory(layout, spec, architecture, hardware).total <= capacity(hardware)
+    """Whether it fits with head-room: what is asked of a value that a page left open."""
+    return _fits(layout, spec, architecture, hardware, share=1 - HEAD_ROOM)
+
+
+def _on_a_node(layout: Layout, hardware: Hardware) -> int:
+    """Ranks that share a node's own memory."""
+    return min(hardware.per_node, layout.world_size)
+
+
+def _host_too_small(stages: Sequence[Memory], layout: Layout, hardware: Hardware) -> Problem | None:
+    """That what is offloaded does not fit the host; None where it does, or where the device is what is short."""
+    ranks = _on_a_node(layout, hardware)
+    if short_of(stages, hardware, ranks=ranks) != "host":
+        return None
+    message = (
+        f"does not fit: offload {layout.offload} at ZeRO {layout.zero} takes {format_bytes(host_bytes(stages, ranks))} of host memory"
+        f" for the {ranks} ranks of a node, and `node.host_memory` of the cluster page says {format_bytes(hardware.host_memory or 0)}"
+    )
+    return Problem(path="parallelism.offload", message=message, fix="offload less, partition further (zero), or take more nodes")
 
 
 def _parts(need: Memory) -> str:
@@ -285,8 +309,10 @@ def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture
     stages = CAPABILITIES[layout.engine].zero_stages_of_optimizer[spec.training.optimizer.name]
     most = max(stages) if layout.data > 1 else layout.zero
     best = replace(layout, zero=most if spec.parallelism.zero is None else spec.parallelism.zero)
-    need = most_memory(best, spec, architecture, hardware)
-    message = (
+    of_stages = memory_of(work_of(spec, architecture, best), hardware)
+    need = max(of_stages, key=needed)
+    too_small = _host_too_small(of_stages, best, hardware)
+    message = too_small.message if too_small else (
         f"does not fit: {_parts(need)} at ZeRO {best.zero}, micro-batch {best.micro_batch},"
         f" on {layout.world_size} x {device.name} with {format_bytes(capacity(hardware))} each"
     )
@@ -300,15 +326,18 @@ def _does_not_fit(layout: Layout, spec: RunSpec[Any], architecture: Architecture
     ]
     if 3 in stages and device.kind == "cuda":
         changes.append(("zero: 3, recompute: full, offload: optimizer", replace(widest, offload="optimizer")))
+    about = None if too_small else best
     for words, candidate in changes:
         if candidate != best and _fits(candidate, spec, architecture, hardware):
-            return Problem(path="parallelism", about=best, message=message, fix=f"it fits with parallelism: {{{words}}}")
+            return Problem(path="parallelism", about=about, message=message, fix=f"it fits with parallelism: {{{words}}}")
     if CAPABILITIES[layout.engine].splits_models:
-        return Problem(path="parallelism", about=best, message=message, fix="spread the model further (tensor, pipeline), or add nodes")
+        return Problem(path="parallelism", about=about, message=message, fix="spread the model further (tensor, pipeline), or add nodes")
     for power in range(1, 15):
         candidate = replace(widest, data=layout.data * 2**power)
         if _fits(candidate, spec, architecture, hardware):
             words = f"it fits on {candidate.world_size} devices with zero: {widest.zero}, recompute: full"
-            return Problem(path="parallelism", about=best, message=message, fix=words)
+            return Problem(path="parallelism", about=about, message=message, fix=words)
+    if too_small:
+        return too_small
     fix = "take a smaller model or larger devices: no number of these holds it with this engine"
-    return Problem(path="parallelism", about=best, message=message, fix=fix)
+    return Problem(path="parallelism", about=about, message=message, fix=fix)

@@ -71,6 +71,18 @@ GUESSED_INTENSITY = 1 / 150
 """Bytes of memory bandwidth per peak FLOP of an accelerator that a page describes without `memory_bandwidth`: an A100's."""
 CPU_LINK_BANDWIDTH = 5e9
 """Shared memory between processes of one machine, as gloo uses it over loopback: an order of magnitude."""
+HOST_LINK = 25e9
+"""PCIe 4.0 x16 between a device and its host as copies reach it, of nominal 32 GB/s (measured on A100; BaM, arXiv:2203.04910)."""
+_HOST_LINKS = {"V100": 12e9, "H100": 50e9, "H200": 50e9, "B200": 50e9, "B300": 50e9, "GB200": 350e9, "GB300": 350e9}
+"""Of other generations: PCIe 3.0 reaches 12 of 16 GB/s (the same); PCIe 5.0 and NVLink-C2C are taken to reach as large a part of
+their 64 and 450."""
+HOST_BANDWIDTH = 200e9
+"""A node's own memory as an optimizer's step reaches it: half of what two sockets of eight DDR4-3200 channels have (410 GB/s)."""
+
+
+def host_link(device: str) -> float:
+    """Bytes per second between one device and its host where the page does not say."""
+    return _HOST_LINKS.get(device.split("-")[0], HOST_LINK)
 
 
 def device_of(cluster: ClusterSpec) -> Device:

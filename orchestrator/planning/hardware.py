@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from orchestrator.planning.calibration import Calibration, default_of
-from orchestrator.planning.devices import Device, device_of
+from orchestrator.planning.devices import HOST_BANDWIDTH, HOST_LINK, Device, device_of, host_link
 from orchestrator.spec.cluster import ClusterSpec
 
 
@@ -25,6 +25,10 @@ class Hardware:
     """CPU cores of a node, which workers on the CPU share."""
     host_memory: int | None = None
     """Bytes of a node's own memory, which offload fills; None where the page does not say."""
+    host_bandwidth: float = HOST_BANDWIDTH
+    """Bytes per second of a node's own memory, all of its ranks together."""
+    host_link: float = HOST_LINK
+    """Bytes per second between one device and its host, one direction."""
 
 
 def hardware_of(cluster: ClusterSpec) -> Hardware:
@@ -38,6 +42,7 @@ def hardware_of(cluster: ClusterSpec) -> Hardware:
         device=device, per_node=count, domain=(node.links.devices if node.links else None) or count,
         link_bandwidth=device.link_bandwidth, network_bandwidth=min(share, device.link_bandwidth or share),
         calibration=base.replaced(cluster.calibration), cores=node.cores, host_memory=node.host_memory,
+        host_bandwidth=float(node.host_bandwidth or HOST_BANDWIDTH), host_link=float(node.host_link or host_link(device.name)),
     )  # fmt: skip
 
 

@@ -52,9 +52,9 @@ def edges_on_rank(architecture: Architecture, layout: Layout, chunks: tuple[Chun
     return total
 
 
-def padded_rows(vocab: int, tensor: int) -> int:
-    """Rows of the embedding once padded so that every tensor rank holds as many."""
-    return -(-vocab // tensor) * tensor
+def padded_rows(vocab: int, tensor: int, multiple: int = 1) -> int:
+    """Rows of the embedding once padded so that every tensor rank holds as many, and a multiple of `multiple`."""
+    return -(-vocab // (tensor * multiple)) * tensor * multiple
 
 
 def counted(architecture: Architecture, chunks: tuple[Chunk, ...]) -> list[tuple[Block, int]]:

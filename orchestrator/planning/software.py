@@ -34,6 +34,7 @@ class Software:
     reduces_once: under ZeRO 3 gradients stay whole until a step's last micro-batch (FSDP2's `set_requires_gradient_sync`).
     reduces_each: ZeRO's gradients are reduced after every micro-batch below stage 3 too, since ranks keep no whole ones.
     one_copy: a token goes to a node once, however many of its experts are there (DeepEP).
+    vocab_multiple: the vocabulary's rows on a rank are padded to a multiple of it (Megatron-LM's `make_vocab_size_divisible_by`).
     graphs: the host launches whole graphs, so that its overhead does not count.
     """
 
@@ -53,6 +54,7 @@ class Software:
     reduces_once: bool = False
     reduces_each: bool = False
     one_copy: bool = False
+    vocab_multiple: int = 128
     graphs: bool = False
     held: Held | None = None
     """What it holds in memory; None: what the layout's engine does (held.py)."""
@@ -60,9 +62,9 @@ class Software:
 
 ENGINES: MappingProxyType[str, Software] = MappingProxyType(
     {
-        "reference": Software(gradient_bytes=4, stops_early=True),
-        "deepspeed": Software(gradient_bytes=4, stops_early=True),
-        "megatron": Software(context="heads", gradient_bytes=4, overlaps_gradients=True),
+        "reference": Software(gradient_bytes=4, stops_early=True, vocab_multiple=1),
+        "deepspeed": Software(gradient_bytes=4, stops_early=True, vocab_multiple=1),
+        "megatron": Software(context="heads", gradient_bytes=4, overlaps_gradients=True, vocab_multiple=1),
     }
 )
 """The stacks of this project's engines, without what hangs on the layout (`stack_of`)."""

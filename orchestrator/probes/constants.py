@@ -8,11 +8,13 @@ and efficiencies are written; where none does (a CPU's cores), what was measured
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from orchestrator.planning.calibration import KERNEL_S
 from orchestrator.planning.hardware import Hardware
+from orchestrator.planning.memory.rank import COMMUNICATOR_BYTES
+from orchestrator.planning.timing.collectives import along, rounds
 from orchestrator.planning.timing.products import Unit, product
 from orchestrator.probes.findings import Exchanged, Findings
 
@@ -27,7 +29,7 @@ def constants(found: Findings, hardware: Hardware) -> dict[str, Any]:
     said["launch_overhead_us"] = round(found.launch_s * 1e6, 2)
     said |= _links(found, hardware)
     if found.resident:
-        said["framework_bytes"] = f"{round(found.resident / 1e6)}MB"
+        said["framework_bytes"] = f"{round(max(0, found.resident - _communicators(found) * COMMUNICATOR_BYTES) / 1e6)}MB"
     if found.slack:
         said["fragmentation"] = round(min(0.5, found.slack), 3)
     if found.costs:
@@ -36,6 +38,13 @@ def constants(found: Findings, hardware: Hardware) -> dict[str, Any]:
             for name, cost in sorted(found.costs.items())
         }
     return said
+
+
+def _communicators(found: Findings) -> int:
+    """NCCL groups that a worker was in when it was asked what it holds: all of the gang, and one for each size and place that
+    exchanges were measured in. The planner counts those of a run by themselves (memory/rank.py)."""
+    groups = {(each.near, each.ranks, each.crowd) for each in found.exchanges if each.kind == "all_reduce"}
+    return 1 + len(groups) if groups and found.device == "cuda" else 0
 
 
 def _cores(found: Findings) -> dict[str, Any]:
@@ -70,7 +79,7 @@ def _links(found: Findings, hardware: Hardware) -> dict[str, Any]:
     alone = [each for each in found.exchanges if each.kind == "all_reduce" and each.crowd == 1.0]
     near, far = ([each for each in alone if each.near is side] for side in (True, False))
     if near:
-        latency, bandwidths = _line(near)
+        latency, bandwidths = _line(near, lambda ranks: ranks if found.device == "cpu" else along(ranks))
         latency = _arrival(found.exchanges, crowded=False) or latency
         best = max(bandwidths)
         if found.device == "cpu":
@@ -80,20 +89,20 @@ def _links(found: Findings, hardware: Hardware) -> dict[str, Any]:
         crowded = _arrival(found.exchanges, crowded=True)
         said |= {"turn_us": _rounded(max(0.0, crowded - latency) * 1e6)} if crowded else {}
     if far:
-        latency, bandwidths = _line(far)
+        latency, bandwidths = _line(far, rounds)
         share = hardware.network_bandwidth or max(bandwidths)
         said["network_efficiency"] = _fraction(statistics.median(bandwidths) / share)
         said["network_latency_us"] = _rounded(latency * 1e6)
     return said
 
 
-def _line(found: Iterable[Exchanged]) -> tuple[float, list[float]]:
-    """Seconds of latency per rank, and bytes per second for each number of ranks: by the smallest and the largest buffer."""
+def _line(found: Iterable[Exchanged], steps: Callable[[int], float]) -> tuple[float, list[float]]:
+    """Seconds of latency for each of the steps that so many ranks take, and bytes per second for each number of ranks: by the smallest and the largest buffer."""
     latencies, bandwidths = [], []
     for ranks in sorted({each.ranks for each in found}):
         same = sorted((each for each in found if each.ranks == ranks), key=lambda each: each.moved)
         small, large = same[0], same[-1]
-        latencies.append(small.seconds / ranks)
+        latencies.append(small.seconds / steps(ranks))
         moved = 2 * (ranks - 1) / ranks * (large.moved - small.moved)
         bandwidths.append(moved / max(1e-9, large.seconds - small.seconds))
     return statistics.median(latencies), bandwidths

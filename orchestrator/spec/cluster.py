@@ -11,11 +11,10 @@ from orchestrator.spec.run import Degree
 
 
 class Links(Section):
-    """What joins the devices of one node: bytes per second, one direction, per device; and latency in microseconds."""
+    """What joins the devices of one node: bytes per second, one direction, per device."""
 
     bandwidth: Annotated[Bytes, Field(gt=0)]
     name: str = "nvlink"
-    latency_us: float | None = Field(default=None, gt=0)
     devices: int | None = Field(default=None, gt=1)
     """Devices that these links join, where they reach beyond one node (NVL72: 72); a node's own otherwise."""
 
@@ -31,6 +30,11 @@ class Node(Section):
     memory: Annotated[Bytes, Field(gt=0)] | None = None
     """Memory of one device; known for the accelerators that ship, shared host memory for `cpu`."""
     host_memory: Annotated[Bytes, Field(gt=0)] | None = None
+    """Memory of one node beside its devices', which offload fills."""
+    host_bandwidth: Annotated[Bytes, Field(gt=0)] | None = None
+    """Bytes per second of a node's own memory, which its ranks share when they step an offloaded optimizer."""
+    host_link: Annotated[Bytes, Field(gt=0)] | None = None
+    """Bytes per second between one device and its host, one direction, as copies reach them: PCIe."""
     memory_bandwidth: Annotated[Bytes, Field(gt=0)] | None = None
     """Bytes per second of one device's memory; known for the accelerators that ship."""
     peak_tflops: dict[Literal["fp32", "fp16", "bf16", "fp8"], Annotated[float, Field(gt=0)]] | None = None
@@ -39,10 +43,9 @@ class Node(Section):
 
 
 class Network(Section):
-    """Between nodes: bytes per second, one direction, per node; and latency in microseconds."""
+    """Between nodes: bytes per second, one direction, per node. Latencies are measured: `calibration`."""
 
     bandwidth: Annotated[Bytes, Field(gt=0)]
-    latency_us: float = Field(default=5.0, gt=0)
 
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -89,17 +92,18 @@ class Calibration(Section):
     link_efficiency: Fraction | None = None
     """Fraction of the links' bandwidth that collectives inside a node reach."""
     link_latency_us: float | None = Field(default=None, ge=0)
-    """Microseconds that a collective inside a node takes beyond its bytes, per rank it passes."""
+    """Microseconds that a collective inside a node takes beyond its bytes, per rank it passes, of at most 8."""
     network_efficiency: Fraction | None = None
     """Fraction of the network's bandwidth that collectives between nodes reach."""
     network_latency_us: float | None = Field(default=None, ge=0)
-    """Microseconds that a collective between nodes takes beyond its bytes, per node it passes."""
+    """Microseconds that a collective between nodes takes beyond its bytes, per level of a tree up and down: 2 log2(nodes) times."""
     overlap: Annotated[float, Field(ge=0, le=1)] | None = None
     """Fraction of the communication that can run behind computing that does."""
     step_overhead_s: float | None = Field(default=None, ge=0)
     """Seconds of every step that no layout changes: data, logging, the optimizer's own launches."""
     framework_bytes: Annotated[Bytes, Field(ge=0)] | None = None
-    """Bytes of a rank before it holds a model: interpreter and libraries on CPU; context and communication buffers on CUDA."""
+    """Bytes of a rank before it holds a model: interpreter and libraries on CPU; context and kernels on CUDA,
+    whose communicators are counted by group."""
     fragmentation: Annotated[float, Field(ge=0, lt=1)] | None = None
     """What the allocator holds beyond what is allocated, as a fraction of the allocated."""
     peak_tflops: dict[Literal["fp32", "fp16", "bf16", "fp8"], Annotated[float, Field(gt=0)]] | None = None

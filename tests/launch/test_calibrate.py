@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import CommandError
-from orchestrator.launch.calibrate import as_said, calibrate, from_rows, gang_of, said_of
+from orchestrator.launch.calibrate import FEW, as_said, calibrate, from_rows, gang_of, said_of
 from orchestrator.launch.ground import ground
 from orchestrator.launch.machine import Gpu, Machine
-from orchestrator.planning.calibration import CPU, CUDA
+from orchestrator.planning.calibration import CPU, CUDA, most_matmul
 from orchestrator.planning.hardware import hardware_of
 from orchestrator.probes.findings import Findings, Product
-from orchestrator.spec import ClusterSpec
+from orchestrator.spec import ClusterSpec, load_cluster
 
 ROWS = Path(__file__).resolve().parents[2] / "benchmarks/planner/published_runs.csv"
 
@@ -79,5 +79,19 @@ def test_rows_that_were_not_fitted_to_say_how_far_off_the_constants_are() -> Non
 
 
 def test_one_row_alone_tells_no_error() -> None:
-    assert "error" not in from_rows(ROWS, ["neox20b"])
+    said = from_rows(ROWS, ["neox20b"])
+    assert "error" not in said
+    assert "1 of them cannot tell one constant from another" in said["source"]
+
+
+def test_no_page_that_ships_is_fitted_to_so_few() -> None:
+    for page in (ROWS.parents[2] / "cluster").glob("*.yaml"):
+        source = load_cluster(page).spec.calibration.source or ""
+        assert "fitted to rows" not in source or source.count(",") >= FEW - 1, page.name
+
+
+def test_no_page_that_ships_multiplies_faster_than_was_ever_measured() -> None:
+    for page in (ROWS.parents[2] / "cluster").glob("*.yaml"):
+        spec = load_cluster(page).spec
+        assert (spec.calibration.matmul_efficiency or 0.0) <= most_matmul(spec.node.accelerator), page.name
 

@@ -201,3 +201,10 @@ class TestDoesNotFit:
     def test_as_many_nodes_as_are_asked_for_are_told(self) -> None:
         with pytest.raises(PlanError, match="add nodes: it takes 4 of 8"):
             make_plan(page(SMALL, {"tensor": 8, "pipeline": 4, "data": 1}), gpus(2))
+
+    @pytest.mark.parametrize("said", [{"zero": 3, "recompute": "full", "offload": "optimizer"}, {"tensor": "auto", "recompute": "full", "offload": "optimizer"}])
+    def test_a_host_that_is_too_small_is_named(self, said: dict[str, Any]) -> None:
+        """Said or searched, what the host cannot hold is refused for the host's sake."""
+        node = {"accelerator": "A100-40GB", "count": 8, "host_memory": "64GB"}
+        with pytest.raises(PlanError, match=r"of host memory for the 8 ranks of a node, and `node.host_memory` of the cluster page says"):
+            make_plan(page(LLAMA | {"layers": 40}, said), ClusterSpec.model_validate({"nodes": 1, "node": node}))

@@ -31,6 +31,7 @@ def test_shared_experts_are_dense_and_cut_by_tensor() -> None:
 
 def test_the_vocabulary_is_padded_to_tensor() -> None:
     assert [padded_rows(1001, tensor) for tensor in (1, 2, 4, 8)] == [1001, 1002, 1004, 1008]
+    assert padded_rows(50257, 8, 128) == 51200  # Megatron-LM's GPT
 
 
 @pytest.mark.parametrize(

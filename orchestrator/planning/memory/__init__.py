@@ -5,7 +5,7 @@
     states.py       weights, gradients and optimizer: what ZeRO partitions, what each stack adds
     activations.py  what a block keeps for its backward pass
     rank.py         all of it put together
-    room.py         what a device has, and whether it suffices
+    room.py         what a device and its host have, and whether it suffices
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from __future__ import annotations
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.memory.parts import Memory, largest, reason
 from orchestrator.planning.memory.rank import memory_of_stage, of_blocks
-from orchestrator.planning.memory.room import capacity, fits, needed
+from orchestrator.planning.memory.room import capacity, fits, host_bytes, needed, short_of
 from orchestrator.planning.work import Work
 
-__all__ = ["Memory", "capacity", "fits", "largest", "memory_of", "needed", "reason"]
+__all__ = ["Memory", "capacity", "fits", "host_bytes", "largest", "memory_of", "needed", "reason", "short_of"]
 
 
 def memory_of(work: Work, hardware: Hardware) -> tuple[Memory, ...]:

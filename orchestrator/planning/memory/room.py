@@ -1,4 +1,4 @@
-"""Whether a rank's memory fits its device: one definition, wherever a plan asks.
+"""Whether a rank's memory fits its device, and what it offloads its host: one definition, wherever a plan asks.
 
 A device named for 80 GB shows 81,920 MiB and lets a program have 79.2 GiB of it: driver and firmware keep a hundredth.
 Slack is not all needed either: an allocator that is refused gives its unused blocks back and asks again, so that runs
@@ -9,6 +9,7 @@ of the step is all given back.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.memory.parts import Memory
@@ -30,7 +31,30 @@ def needed(memory: Memory) -> int:
     return memory.total - memory.cached - int(memory.slack * GIVEN_BACK)
 
 
-def fits(memory: Memory | Sequence[Memory], hardware: Hardware) -> bool:
-    """Whether a rank of every given stage has room on its device."""
-    stages = [memory] if isinstance(memory, Memory) else memory
-    return all(needed(stage) <= capacity(hardware) for stage in stages)
+def host_bytes(memory: Memory | Sequence[Memory], ranks: int) -> int:
+    """Bytes of a node's own memory that `ranks` of its ranks fill with what is offloaded, all of the stage that needs most."""
+    return ranks * max(stage.host for stage in _stages(memory))
+
+
+def short_of(
+    memory: Memory | Sequence[Memory], hardware: Hardware, *, ranks: int | None = None, share: float = 1.0
+) -> Literal["device", "host"] | None:
+    """Which memory does not suffice; None: both do. A page that says no `host_memory` is taken to have enough of it.
+
+    ranks: of one node, all of its devices if not said. share: of a device's memory; where less than all is asked for, slack
+    counts whole, so that an allocator need give nothing back.
+    """
+    limit = share * capacity(hardware)
+    if any((stage.total if share < 1 else needed(stage)) > limit for stage in _stages(memory)):
+        return "device"
+    filled = host_bytes(memory, hardware.per_node if ranks is None else ranks)
+    return "host" if hardware.host_memory and filled > hardware.host_memory else None
+
+
+def fits(memory: Memory | Sequence[Memory], hardware: Hardware, *, ranks: int | None = None, share: float = 1.0) -> bool:
+    """Whether a rank of every given stage has room on its device, and a node's `ranks` in its memory (`short_of`)."""
+    return short_of(memory, hardware, ranks=ranks, share=share) is None
+
+
+def _stages(memory: Memory | Sequence[Memory]) -> Sequence[Memory]:
+    return [memory] if isinstance(memory, Memory) else memory

@@ -9,6 +9,13 @@ differ from both, and the traits of `held.py` say by how much; this project's ow
                 2 + 6 + 12 / n in bf16; in fp32 ZeRO's flat partition is a copy of its own, 4 + 8 + 12 / n
     reference   gradients in fp32, no partition
 
+Offload moves the optimizer's state to the host, and with it gradients, which DeepSpeed keeps there more than once (per
+parameter of a partition; deepspeed/runtime/zero/stage3.py and stage_1_and_2.py, 0.19):
+
+    stage 3     4 of the flat buffer that accumulates, 4 of the fp32 gradients that the optimizer reads; none on the device
+    stage 1, 2  4 of the latter, weights on their way up in their own width, and where micro-batches accumulate their gradients;
+                at stage 1 the device keeps its own whole until the last micro-batch
+
 These are what live tensors add up to on one and two ranks (tests/engines/test_held.py).
 """
 
@@ -45,11 +52,21 @@ def states(work: Work, dense: int, experts: int) -> States:
     cast = held(4, 1) if stack.casts_gradients and gradient_bytes(work) < 4 else 0
     if layout.zero >= 3 and stack.accumulates_whole and work.micro_batches > 1:
         gradients = sum(4 * count for count, _ in both)
-    host = (optimizer if layout.offload != "none" else 0) + (weights if layout.offload == "parameters" else 0)
+    host = 0
+    if layout.offload != "none":
+        host = optimizer + held(_host_gradient_bytes(work), 1) + (weights if layout.offload == "parameters" else 0)
+        gradients = gradients if layout.zero < 2 else 0
     return States(
         weights=0 if layout.offload == "parameters" else weights, gradients=gradients,
         optimizer=0 if layout.offload != "none" else optimizer, cast=cast, host=host,
     )  # fmt: skip
+
+
+def _host_gradient_bytes(work: Work) -> int:
+    """Per parameter of a rank's partition, where the optimizer is offloaded."""
+    if work.layout.zero >= 3:
+        return 4 + 4
+    return 4 + work.width + (work.width if work.micro_batches > 1 else 0)
 
 
 def weight_bytes(work: Work) -> int:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.planning.calibration import CUDA, Calibration
+from orchestrator.planning.calibration import CUDA, Calibration, most_matmul
 from orchestrator.planning.published.rows import Run
 from orchestrator.planning.timing import step_time
 
@@ -28,6 +28,9 @@ PRIORS: Mapping[str, float] = {
     "overlap": 0.2, "step_overhead_s": 1.0,
 }  # fmt: skip
 """Widths of the priors in natural logarithms: data sheets, micro-benchmarks and other stacks scatter so."""
+
+_ABOVE = 1 + 1e-6
+"""Bounds of a fit may not meet where it begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +78,10 @@ def fitted(runs: Sequence[Run]) -> Calibration:
     base = runs[0].hardware.calibration
     names = [name for name in PRIORS if getattr(base, name)]
     defaults = [getattr(base, name) for name in names]
-    highest = [math.log(1 / value) if _fraction(name) else 3.0 for name, value in zip(names, defaults, strict=True)]
+    limits = {"matmul_efficiency": max(base.matmul_efficiency * _ABOVE, most_matmul(runs[0].hardware.device.name))}
+    highest = [
+        math.log(limits.get(name, 1.0) / value) if _fraction(name) else 3.0 for name, value in zip(names, defaults, strict=True)
+    ]
 
     def residuals(shifts: Sequence[float]) -> list[float]:
         known = _shifted(base, names, shifts)

@@ -20,7 +20,7 @@ from orchestrator.planning.capabilities import CAPABILITIES
 from orchestrator.planning.features import distinct
 from orchestrator.planning.hardware import Hardware
 from orchestrator.planning.layout import Layout
-from orchestrator.planning.memory import Memory, memory_of
+from orchestrator.planning.memory import Memory, fits, memory_of
 from orchestrator.planning.search.space import Modes, Shape, Space
 from orchestrator.planning.stages import Stages, split
 from orchestrator.planning.timing import StepTime, step_time
@@ -39,17 +39,15 @@ class Judge:
         self.spec, self.architecture, self.hardware = spec, architecture, hardware
         self.sequences = spec.training.batch.sequences
         self._dealt: dict[tuple[int, int], Stages] = {}
+        self.stages = functools.lru_cache(maxsize=None)(self._stages)
         self.memory = functools.lru_cache(maxsize=None)(self._memory)
         self.time = functools.lru_cache(maxsize=None)(self._time)
         self.computing = functools.lru_cache(maxsize=None)(self._computing)
 
     def fits(self, layout: Layout, share: float) -> bool:
         """Whether a share of the device's memory holds it, and the host's memory what is offloaded."""
-        total, memory = self.memory(layout)
-        hosts = min(self.hardware.per_node, layout.world_size)
-        if memory.host and self.hardware.host_memory and memory.host * hosts > self.hardware.host_memory:
-            return False
-        return total <= share * self.hardware.device.memory
+        ranks = min(self.hardware.per_node, layout.world_size)
+        return fits(self.stages(layout), self.hardware, ranks=ranks, share=share)
 
     def bound(self, shape: Shape, place: tuple[int, int], room: tuple[int, int], recompute: str) -> float:
         """Seconds that no layout of these degrees goes below."""
@@ -57,8 +55,10 @@ class Judge:
         return self.computing(shape, micro_batch, recompute).at_best(pipeline, virtual, self.sequences // (data * micro_batch))
 
     def _memory(self, layout: Layout) -> tuple[int, Memory]:
-        stages = memory_of(self._work(layout), self.hardware)
-        return max(((sum(vars(stage).values()) - stage.host, stage) for stage in stages), key=lambda pair: pair[0])
+        return max(((stage.total, stage) for stage in self.stages(layout)), key=lambda pair: pair[0])
+
+    def _stages(self, layout: Layout) -> tuple[Memory, ...]:
+        return memory_of(self._work(layout), self.hardware)
 
     def _time(self, layout: Layout) -> tuple[float, StepTime]:
         step = step_time(self._work(layout), self.hardware)

@@ -83,5 +83,15 @@ def _share(among: Group) -> float:
 
 def _latency(among: Group, hardware: Hardware) -> float:
     known = hardware.calibration
-    near = known.link_latency_s * min(among.inside, ALONG) if among.inside > 1 else 0.0
-    return near + (2 * known.network_latency_s * math.log2(among.domains) if among.domains > 1 else 0.0)
+    near = known.link_latency_s * along(among.inside) if among.inside > 1 else 0.0
+    return near + known.network_latency_s * rounds(among.domains)
+
+
+def along(ranks: int) -> int:
+    """How often an all-reduce within a domain waits `link_latency_s`."""
+    return min(ranks, ALONG)
+
+
+def rounds(domains: int) -> float:
+    """How often an all-reduce among domains waits `network_latency_s`: up a tree and down again."""
+    return 2 * math.log2(domains)

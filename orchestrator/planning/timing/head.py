@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.architecture.stack import Architecture
+from orchestrator.planning.shares import padded_rows
 from orchestrator.planning.timing.attention import Scores
 from orchestrator.planning.timing.layer import Pass, Slice
 from orchestrator.planning.timing.products import product
@@ -17,7 +18,7 @@ LOSS_BYTES_COMPILED = (8, 8)
 def head_cost(architecture: Architecture, part: Slice) -> tuple[Pass, Pass]:
     """(forward, backward) of final norm, logits and loss; the head's product stays in the wide precision."""
     hidden, tokens = architecture.hidden, part.tokens
-    rows = -(-architecture.head.vocab // (128 * part.tensor)) * 128
+    rows = padded_rows(architecture.head.vocab, part.tensor, part.software.vocab_multiple) // part.tensor
     unit = part.unit
     logits = product(tokens, rows, hidden, unit)
     backward = (product(tokens, hidden, rows, unit), product(rows, hidden, tokens, unit))
@@ -34,7 +35,7 @@ def head_cost(architecture: Architecture, part: Slice) -> tuple[Pass, Pass]:
 def embedding_cost(architecture: Architecture, part: Slice) -> tuple[Pass, Pass]:
     """(forward, backward) of the look-up: rows copied, and a gradient as large as the table."""
     hidden, bandwidth = architecture.hidden, part.unit.bandwidth
-    rows = -(-architecture.embedding.vocab // part.tensor)
+    rows = padded_rows(architecture.embedding.vocab, part.tensor, part.software.vocab_multiple) // part.tensor
     copied = 2 * part.tokens * hidden * part.width / bandwidth
     table = rows * hidden * (part.accumulates + part.width) / bandwidth
     return (

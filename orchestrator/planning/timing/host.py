@@ -26,13 +26,12 @@ from orchestrator.planning.stages import Chunk
 from orchestrator.planning.timing.gloo import NOTHING, Exchange, Gloo, gloo_of
 from orchestrator.planning.timing.head import embedding_cost, head_cost
 from orchestrator.planning.timing.layer import BlockCost, Pass, Slice, block_cost
+from orchestrator.planning.timing.optimizer import held_of, state_bytes
 from orchestrator.planning.timing.products import Product, Unit
 from orchestrator.planning.work import Work
 
 STEP_EXCHANGES = 6
 """Small all-reduces of a step beside the engine's: loss, gradient norm, the ranks' agreement to go on."""
-STATE_BYTES = 28
-"""Per parameter of AdamW in one pass: gradient, weight and two moments read, three of them written."""
 NORM_BYTES = 8
 """Per parameter: its gradient is read for the norm, and read or written for the clip."""
 EXPERTS_TO_DENSE = 3.0
@@ -222,10 +221,8 @@ def _sends(work: Work, host: Host) -> Exchange:
 
 def _computed(work: Work, host: Host, weights: tuple[float, float], cost: HostCost | None) -> dict[str, float]:
     """Once a step: the optimizer, and what no layout changes."""
-    layout, known = work.layout, host.hardware.calibration
-    replicas, spread = (layout.replicas, layout.expert_replicas) if layout.zero else (1, 1)
-    held = weights[0] / replicas + weights[1] / spread
-    moved = (held * STATE_BYTES + sum(weights) * NORM_BYTES) / host.unit.bandwidth
+    known = host.hardware.calibration
+    moved = (held_of(work, weights) * state_bytes(work.optimizer).host + sum(weights) * NORM_BYTES) / host.unit.bandwidth
     return {"optimizer": moved / known.memory_efficiency, "other": known.step_overhead_s + (cost.step_s if cost else 0.0)}
 
 

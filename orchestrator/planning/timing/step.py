@@ -10,7 +10,7 @@ from orchestrator.planning.shares import on_rank
 from orchestrator.planning.stages import Stages
 from orchestrator.planning.timing.host import host_step
 from orchestrator.planning.timing.layer import Slice
-from orchestrator.planning.timing.optimizer import optimizer_time
+from orchestrator.planning.timing.optimizer import offload_time, optimizer_time
 from orchestrator.planning.timing.pipeline import bubble, sends
 from orchestrator.planning.timing.products import Unit
 from orchestrator.planning.timing.replicas import exchange
@@ -25,7 +25,7 @@ class StepTime:
     products: matrix products, forward and backward; recomputed: the forward passes that are taken again;
     attention: scores and weighted values; elementwise: memory-bound operations; launches: waiting for the host;
     tensor, context, expert: exchanges inside a layer; bubble: idle pipeline stages; sends: between stages;
-    gradients: reducing them over replicas; gathers: weights from their partitions; optimizer: its step;
+    gradients: reducing them over replicas; gathers: weights from their partitions; optimizer: its step, wherever it is taken;
     other: what no layout changes.
     """
 
@@ -61,6 +61,7 @@ def step_time(work: Work, hardware: Hardware) -> StepTime:
     weights = max((on_rank(work.architecture, layout, each) for each in {stages[0], chunks}), key=sum)
     layers = sum(chunk.layers for chunk in chunks)
     gradients, gathers = exchange(work, hardware, weights, blocks=layers, busy=time.total, backward=time.backward)
+    copied, fetched = offload_time(work, hardware, weights)
     passed = sends(work, hardware)
     turns = work.micro_batches
     return StepTime(
@@ -68,7 +69,7 @@ def step_time(work: Work, hardware: Hardware) -> StepTime:
         recomputed=turns * time.recomputed, launches=turns * time.launches, tensor=turns * time.tensor,
         context=turns * time.context, expert=turns * time.expert,
         bubble=bubble([each.total + passed for each in times], layout.virtual), sends=turns * passed,
-        gradients=gradients, gathers=gathers, optimizer=optimizer_time(work, hardware, weights),
+        gradients=gradients + copied, gathers=gathers + fetched, optimizer=optimizer_time(work, hardware, weights),
         other=hardware.calibration.step_overhead_s,
     )  # fmt: skip
 

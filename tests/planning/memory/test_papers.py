@@ -12,13 +12,20 @@ from orchestrator.planning.memory import largest, memory_of
 from orchestrator.planning.memory.in_flight import in_flight
 from orchestrator.planning.memory.rank import kept_bytes
 from orchestrator.planning.memory.states import states
+from orchestrator.planning.published.cells import COLUMNS
 from orchestrator.planning.published.stacks import software_of
 from orchestrator.planning.software import Software
 from orchestrator.planning.work import Work
 from tests.planning.memory.made import HARDWARE, PLAIN, work
 from tests.planning.models import BLOOM, LLAMA, Made
 
-MEGATRON_2022 = software_of("Korthikanti et al. 2022")
+
+def row_of(paper: str) -> dict[str, str]:
+    """A row that says nothing but its paper."""
+    return dict.fromkeys(COLUMNS, "") | {"paper": paper}
+
+
+MEGATRON_2022 = software_of(row_of("Korthikanti et al. 2022"))
 GIB = 2**30
 
 
@@ -95,7 +102,7 @@ def test_the_zero_paper_s_example(zero: int, gigabytes: float) -> None:
 def bloom(precision: str, layers: int, **said: object) -> Work:
     model = Made.model_validate({**BLOOM, "layers": layers, "vocab": 250_880, "alibi": False}).architecture()
     return work(
-        model, software=software_of("BLOOM-176B tr11"), precision=precision, recompute="full", zero=1, expert_tensor=1, **said,
+        model, software=software_of(row_of("BLOOM-176B tr11")), precision=precision, recompute="full", zero=1, expert_tensor=1, **said,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.planning.calibration import CUDA
 from orchestrator.planning.hardware import hardware_of
-from orchestrator.planning.memory import Memory, capacity, fits, memory_of, needed, reason
+from orchestrator.planning.memory import Memory, capacity, fits, memory_of, needed, reason, short_of
 from tests.planning.memory.made import HARDWARE, estimate, work
 from tests.planning.memory.test_papers import bloom
 from tests.planning.models import BLOOM, LLAMA, Made, gpus
@@ -61,3 +61,29 @@ def test_an_estimate_takes_less_than_a_millisecond() -> None:
     model = Made.model_validate(BLOOM).architecture()
     one = work(model, tensor=4, pipeline=12, data=8, zero=1, recompute="full")
     assert min(timeit.repeat(lambda: memory_of(one, HARDWARE), number=20, repeat=5)) / 20 < 1e-3
+
+
+class TestTheHost:
+    """What is offloaded fills a node's own memory, all of its ranks together."""
+
+    MEMORY = Memory(weights=10, gradients=0, optimizer=0, activations=0, logits=0, buffers=0, framework=5, host=100)
+
+    @pytest.mark.parametrize(("ranks", "short"), [(None, "host"), (8, "host"), (4, None)])
+    def test_it_holds_so_many_ranks(self, ranks: int | None, short: str | None) -> None:
+        small = replace(HARDWARE, per_node=8, host_memory=799)
+        assert short_of(self.MEMORY, small, ranks=ranks) == short
+        assert fits(self.MEMORY, small, ranks=ranks) == (short is None)
+
+    def test_a_page_that_does_not_say_is_taken_to_have_enough(self) -> None:
+        assert fits(self.MEMORY, replace(HARDWARE, host_memory=None))
+
+    def test_a_short_device_is_told_first(self) -> None:
+        large = replace(self.MEMORY, weights=2 * HARDWARE.device.memory)
+        assert short_of([self.MEMORY, large], replace(HARDWARE, host_memory=1)) == "device"
+
+
+def test_a_share_leaves_the_allocator_its_slack() -> None:
+    memory = Memory(weights=int(0.9 * capacity(HARDWARE)), gradients=0, optimizer=0, activations=0, logits=0, buffers=0, framework=0, slack=int(0.06 * capacity(HARDWARE)))
+    assert needed(memory) < 0.95 * capacity(HARDWARE) < memory.total
+    assert fits(memory, HARDWARE)
+    assert not fits(memory, HARDWARE, share=0.95)

@@ -29,9 +29,19 @@ def test_model_states_are_those_of_the_zero_paper_with_gradients_in_fp32(zero: i
 
 
 def test_offload_moves_and_does_not_lose() -> None:
+    """And keeps gradients twice in fp32 on the host: where they accumulate, and where the optimizer reads them (DeepSpeed's stage3.py)."""
     kept, moved = memory(zero=3), memory(zero=3, offload="parameters")
-    assert moved.host == kept.weights + kept.optimizer
-    assert moved.total - moved.slack == kept.total - kept.slack - moved.host
+    assert moved.host == pytest.approx(kept.weights + kept.optimizer + PSI * 8 / 64, rel=1e-6)
+    assert kept.gradients == pytest.approx(PSI * 4 / 64, rel=1e-6)
+    assert moved.total - moved.slack == kept.total - kept.slack - kept.weights - kept.optimizer - kept.gradients
+
+
+@pytest.mark.parametrize(("zero", "on_host", "on_device"), [(1, 12 + 4 + 2 + 2, 6 * 64), (2, 12 + 4 + 2 + 2, 0), (3, 12 + 8, 0)])
+def test_gradients_of_an_offloaded_optimizer(zero: int, on_host: int, on_device: int) -> None:
+    """Bytes per parameter of a partition of 64; at stage 1 the device keeps whole gradients until they are reduced."""
+    told = memory(zero=zero, offload="optimizer")
+    assert told.host == pytest.approx(PSI * on_host / 64, rel=1e-6)
+    assert told.gradients == pytest.approx(PSI * on_device / 64, rel=1e-6)
 
 
 def test_recomputation_saves_activations_and_nothing_else() -> None:

@@ -66,3 +66,16 @@ def test_efficiencies_stay_below_one(selene: list[Run]) -> None:
     fast = [replace(run, step_s=run.step_s / 3) for run in selene if run.step_s]
     found = fitted(fast[:3])
     assert all(getattr(found, name) <= 1 for name in PRIORS if name == "overlap" or name.endswith("efficiency"))
+
+
+@pytest.mark.parametrize(
+    ("source", "most"),
+    # ml-engineering, maximum achievable matmul FLOPS: TFLOP/s of the best product, and the data sheet's
+    [("SC21", 271 / 312), ("Llama 3 Herd", 794 / 989), ("Megatron-Bridge performance summary | GB200", 1822 / 2500)],
+)
+def test_products_reach_no_more_than_the_best_that_was_measured(source: str, most: float) -> None:
+    """Runs three times as fast as they were, and the one of Llama 3 405B that a fit once explained with 0.90 of peak."""
+    runs = [run for run in read_runs(PUBLISHED)[0] if source in run.cluster and run.step_s][:3]
+    for share in (1, 3):
+        found = fitted([replace(run, step_s=(run.step_s or 0.0) / share) for run in runs])
+        assert found.matmul_efficiency <= most * 1.0001
