@@ -52,6 +52,7 @@ class Slice:
     narrow: Unit
     width: int
     accumulates: int
+    eager_alibi: bool = False
 
     @property
     def tokens(self) -> int:
@@ -114,7 +115,7 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
     heads = -(-attention.heads // tensor)
     forward_scores, backward_scores = scores(
         attention, sequences=part.sequences, length=part.length, queries=-(-part.length // part.context), heads=heads,
-        software=software, unit=part.unit,
+        software=software, unit=part.unit, eager_alibi=part.eager_alibi,
     )  # fmt: skip
     feed, routed = block.feed_forward, _rows_per_token(block.feed_forward)
     mixture = isinstance(feed, MixtureOfExperts)

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.planning.software import Software
+from orchestrator.architecture.parts import ALiBi
+from orchestrator.planning.software import Software, stack_of
 from orchestrator.planning.stages import Chunk
 from orchestrator.planning.timing.collectives import all_reduce, group
 from orchestrator.planning.timing.layer import block_cost
 from orchestrator.planning.timing.stage import StageTime, stage_time
 from orchestrator.planning.timing.step import slice_of
-from tests.planning.timing.cases import BLOOM, MEGATRON_2022, gpt, gpus, llama, mixture, work
+from tests.planning.timing.cases import BLOOM, MEGATRON_2022, gpt, gpus, layout, llama, mixture, work
 
 LAYER = ((Chunk(first=0, last=1),),)
 
@@ -66,6 +67,19 @@ def test_fused_attention_spares_the_scores() -> None:
     fused = replace(kept, software=replace(MEGATRON_2022, attention="fused"))
     times = [stage_time(one, gpus(), LAYER[0], slice_of(one, gpus())).attention for one in (kept, fused)]
     assert times[0] > 3 * times[1]
+
+
+def test_biases_that_are_added_to_scores_cost_the_scores() -> None:
+    """transformers' BLOOM: a matrix of scores and its softmax in fp32, which memory keeps (`Held.eager_alibi`); Megatron's is fused."""
+    model = gpt(24, 2048, 16, length=8192)
+    biased = replace(model.blocks[0], attention=replace(model.blocks[0].attention, position=ALiBi(heads=16)))
+    times = {}
+    for engine in ("deepspeed", "megatron"):
+        for name, blocks in (("rotary", model.blocks), ("alibi", (biased,) * 24)):
+            one = work(replace(model, blocks=blocks), 1, stack_of(layout(engine=engine)), engine=engine)
+            times[engine, name] = stage_time(one, gpus(), LAYER[0], slice_of(one, gpus())).attention
+    assert times["megatron", "alibi"] == times["megatron", "rotary"] == times["deepspeed", "rotary"]
+    assert times["deepspeed", "alibi"] > 3 * times["deepspeed", "rotary"]
 
 
 def test_a_causal_kernel_does_half_the_square() -> None:
