@@ -120,6 +120,7 @@ def _summed(parts: Mapping[str, float], exchanges: Mapping[str, float]) -> dict[
 
 
 def _slice(work: Work, host: Host) -> Slice:
+    """Rows are even here, for what the fullest rank has too many of, ranks that share its cores have too few of."""
     layout = work.layout
     return Slice(
         sequences=layout.micro_batch, length=work.sequence_length, context=layout.context, tensor=layout.tensor,
