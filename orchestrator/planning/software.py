@@ -33,6 +33,7 @@ class Software:
     adds_in_products: the product that makes a weight's gradient adds it to the buffer (Megatron-LM since 2022).
     reduces_once: under ZeRO 3 gradients stay whole until a step's last micro-batch (FSDP2's `set_requires_gradient_sync`).
     reduces_each: ZeRO's gradients are reduced after every micro-batch below stage 3 too, since ranks keep no whole ones.
+    uneven: routers deal rows as they learn to (uneven.py); published benchmarks mostly force an even share.
     one_copy: a token goes to a node once, however many of its experts are there (DeepEP).
     vocab_multiple: the vocabulary's rows on a rank are padded to a multiple of it (Megatron-LM's `make_vocab_size_divisible_by`).
     graphs: the host launches whole graphs, so that its overhead does not count.
@@ -53,6 +54,7 @@ class Software:
     adds_in_products: bool = False
     reduces_once: bool = False
     reduces_each: bool = False
+    uneven: bool = False
     one_copy: bool = False
     vocab_multiple: int = 128
     graphs: bool = False
@@ -64,7 +66,7 @@ ENGINES: MappingProxyType[str, Software] = MappingProxyType(
     {
         "reference": Software(gradient_bytes=4, stops_early=True, vocab_multiple=1),
         "deepspeed": Software(gradient_bytes=4, stops_early=True, vocab_multiple=1),
-        "megatron": Software(context="heads", gradient_bytes=4, overlaps_gradients=True, vocab_multiple=1),
+        "megatron": Software(context="heads", gradient_bytes=4, overlaps_gradients=True, uneven=True, vocab_multiple=1),
     }
 )
 """The stacks of this project's engines, without what hangs on the layout (`stack_of`)."""

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.engines.deepspeed.config import ds_config
 from orchestrator.planning import Plan
+from orchestrator.planning.shares import padded_rows
 from orchestrator.planning.software import stack_of
 from tests.plans import tiny_plan
 
@@ -27,6 +28,7 @@ def test_megatron(layout: dict[str, Any]) -> None:
     from orchestrator.engines.megatron import runtime
 
     runtime.import_core()
+    from orchestrator.engines.megatron.model import padded_vocab
     from orchestrator.engines.megatron.translate import ddp_config, transformer_config
 
     plan = on_gpus("megatron", **layout)
@@ -37,6 +39,8 @@ def test_megatron(layout: dict[str, Any]) -> None:
     assert stack.adds_in_products == config.gradient_accumulation_fusion
     assert stack.overlaps_tensor == config.tp_comm_overlap
     assert stack.overlaps_experts == config.overlap_moe_expert_parallel_comm
+    vocab = plan.architecture.embedding.vocab
+    assert padded_rows(vocab, plan.tensor, stack.vocab_multiple) == padded_vocab(plan.architecture, plan.tensor)
     assert stack.graphs == (config.cuda_graph_impl != "none")
 
 

@@ -27,13 +27,11 @@ from orchestrator.architecture.stack import Block
 from orchestrator.planning.held import Held
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.software import Software
+from orchestrator.planning.uneven import uneven
 
 FP32 = 4
 MASK = 1
 """Bytes of an element of a dropout mask."""
-UNEVEN = 1.2
-"""What the fullest rank of experts gets over an even share where no capacity limits it: published balanced runs are 9 to
-24 % faster than real routing."""
 
 
 def whole_bytes(block: Block, width: int, held: Held, again: frozenset[str] = frozenset()) -> int:
@@ -89,15 +87,8 @@ def temporary_bytes(block: Block, width: int, layout: Layout) -> float:
     """Per token and before the cut by tensor: the gradients of the feed-forward's widest tensors while it is differentiated."""
     part = block.feed_forward
     if isinstance(part, MixtureOfExperts):
-        return 3 * width * part.router.per_token * part.expert.size * uneven(part, layout)
+        return 3 * width * part.router.per_token * part.expert.size * uneven(part, layout.expert)
     return (3 if isinstance(part, GatedFeedForward) else 2) * width * part.size
-
-
-def uneven(part: MixtureOfExperts, layout: Layout) -> float:
-    """Tokens of the fullest rank over an even share."""
-    if part.router.capacity is not None:
-        return part.router.capacity
-    return UNEVEN if layout.expert > 1 else 1.0
 
 
 def _inside(part: FeedForwardPart, held: Held, layout: Layout, again: frozenset[str]) -> float:
@@ -109,6 +100,6 @@ def _inside(part: FeedForwardPart, held: Held, layout: Layout, again: frozenset[
         return gated * part.size
     if isinstance(part, MixtureOfExperts):
         # Each token is copied to its experts and back, on every rank that shares them; the router's scores are kept in fp32.
-        copies = part.router.per_token * uneven(part, layout)
+        copies = part.router.per_token * uneven(part, layout.expert)
         return copies * (gated * part.expert.size + 2 * part.expert.hidden * layout.expert_tensor) + 2 * part.router.experts
     return (1 if "activation" in again else 2) * part.size

@@ -42,6 +42,12 @@ UNSETTLED = 2.0
 of them into the holes of the last: measured after 20 steps of a mixture, 390 MB of heap for 130 MB in use (docs/log.md)."""
 
 
+def _slack(work: Work, known: Calibration, *, on_cpu: bool) -> float:
+    """What the allocator holds beyond what it serves, as a fraction of that."""
+    unsettled = UNSETTLED if on_cpu and work.layout.expert > 1 else 0.0
+    return max(unsettled, known.fragmentation)
+
+
 @dataclass(frozen=True, kw_only=True)
 class OfBlock:
     """What one block asks of a rank: parameters, bytes kept of one micro-batch, and bytes while it is differentiated."""
@@ -90,7 +96,7 @@ def memory_of_stage(
     groups = 0 if on_cpu else _groups(work)
     return Memory(
         weights=held.weights, gradients=gradients, optimizer=held.optimizer, activations=activations, logits=logits,
-        buffers=buffers, framework=known.framework_bytes + groups * COMMUNICATOR_BYTES, cached=cached, slack=int(served * (max(UNSETTLED, known.fragmentation) if on_cpu and layout.expert > 1 else known.fragmentation)),
+        buffers=buffers, framework=known.framework_bytes + groups * COMMUNICATOR_BYTES, cached=cached, slack=int(served * _slack(work, known, on_cpu=on_cpu)),
         host=held.host,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.architecture.parts import Attention
+from orchestrator.architecture.parts import ALiBi, Attention
 from orchestrator.planning.calibration import BACKWARD_ATTENTION, BACKWARD_ATTENTION_SPEED
 from orchestrator.planning.software import Software
 from orchestrator.planning.timing.products import Product, Unit, product
@@ -36,9 +36,16 @@ class Scores:
     kernels: int = 1
 
 
-def scores(part: Attention, *, sequences: int, length: int, queries: int, heads: int, software: Software, unit: Unit) -> tuple[Scores, Scores]:
-    """(forward, backward) of `sequences` x `queries` rows on `length` columns, `heads` of them on this rank."""
-    if software.attention == "fused":
+def scores(
+    part: Attention, *, sequences: int, length: int, queries: int, heads: int, software: Software, unit: Unit,
+    eager_alibi: bool = False,
+) -> tuple[Scores, Scores]:  # fmt: skip
+    """(forward, backward) of `sequences` x `queries` rows on `length` columns, `heads` of them on this rank.
+
+    eager_alibi: ALiBi's biases are added to a matrix of scores in single operations (`Held.eager_alibi`), whatever else is fused.
+    """
+    eager = eager_alibi and isinstance(part.position, ALiBi)
+    if software.attention == "fused" and not eager:
         # Kernels do heads in tiles of these widths.
         padded = next((width for width in (64, 96, 128, 192, 256) if width >= part.head_dim), part.head_dim) / part.head_dim
         flops = sequences * queries * part.score_flops(length) * heads / part.heads * padded
@@ -49,7 +56,7 @@ def scores(part: Attention, *, sequences: int, length: int, queries: int, heads:
     inner = product(queries, length, width, unit, batch=batch, aligned=width)
     outer = product(queries, width, length, unit, batch=batch, aligned=width)
     cells = float(batch) * queries * length / unit.bandwidth * unit.operand / 2
-    whole = batch % FOUR == 0
+    whole = batch % FOUR == 0 and not eager
     cells *= 1 if whole else UNFUSED
     more = 0 if whole else UNFUSED_KERNELS
     return (

@@ -119,11 +119,13 @@ def _summed(parts: Mapping[str, float], exchanges: Mapping[str, float]) -> dict[
 
 
 def _slice(work: Work, host: Host) -> Slice:
+    """Rows are even here, for what the fullest rank has too many of, ranks that share its cores have too few of."""
     layout = work.layout
     return Slice(
         sequences=layout.micro_batch, length=work.sequence_length, context=layout.context, tensor=layout.tensor,
         expert=layout.expert, expert_tensor=layout.expert_tensor, sequence_parallel=layout.sequence_parallel,
         software=work.software, unit=host.unit, narrow=host.unit, width=work.width, accumulates=8 if work.micro_batches > 1 else 0,
+        eager_alibi=work.held.eager_alibi,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from orchestrator.planning.timing.elementwise import (
     stream_elements,
 )
 from orchestrator.planning.timing.products import Product, Unit, product
+from orchestrator.planning.uneven import uneven
 
 HOST_FORWARD = 26
 """Operations of a plain block beside its scores: products, biases, norms, residuals, activation, reshapes, random states.
@@ -54,6 +55,8 @@ class Slice:
     narrow: Unit
     width: int
     accumulates: int
+    eager_alibi: bool = False
+    uneven: bool = False
 
     @property
     def tokens(self) -> int:
@@ -72,6 +75,10 @@ class Slice:
         the ranks that share an expert gather each other's.
         """
         return self.expert_tensor / self.tensor
+
+    def rows(self, feed: MixtureOfExperts) -> float:
+        """That this rank's experts meet, on the fullest rank where routing is uneven."""
+        return self.tokens * self.dealt * feed.router.per_token * (uneven(feed, self.expert) if self.uneven else 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +123,7 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
     heads = -(-attention.heads // tensor)
     forward_scores, backward_scores = scores(
         attention, sequences=part.sequences, length=part.length, queries=-(-part.length // part.context), heads=heads,
-        software=software, unit=part.unit,
+        software=software, unit=part.unit, eager_alibi=part.eager_alibi,
     )  # fmt: skip
     feed, routed = block.feed_forward, _rows_per_token(block.feed_forward)
     mixture = isinstance(feed, MixtureOfExperts)
@@ -127,7 +134,7 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
     host = (HOST_COMPILED if software.compiled else HOST_FORWARD) + (HOST_EXPERTS if mixture else 0)
     keys = max(1, attention.kv_heads // tensor)
     keys = math.lcm(keys, part.context) if software.context == "heads" else keys
-    rows = part.tokens / tensor * routed * attention.hidden * part.width
+    gathered = part.rows(feed) * attention.hidden * part.width if isinstance(feed, MixtureOfExperts) else 0.0
     word = part.tokens * attention.head_dim * part.width
     return BlockCost(
         forward=Pass(
@@ -141,7 +148,7 @@ def block_cost(block: Block, part: Slice) -> BlockCost:
             experts_moved=experts_moved[1] + _casts(dealt, part, backward=True) + _added(dealt, part),
         ),
         stream=part.tokens * attention.hidden * part.width, queries=heads * word, keys=2 * keys * word,
-        routed=rows, gathered=rows * part.expert_tensor if part.expert_tensor > 1 else 0.0,
+        routed=gathered / part.expert_tensor, gathered=gathered if part.expert_tensor > 1 else 0.0,
         reduces=1 if isinstance(feed, MixtureOfExperts) and not feed.shared else 2, copies=routed, experts=mixture,
     )  # fmt: skip
 
@@ -156,7 +163,7 @@ def _moved(block: Block, part: Slice) -> tuple[list[float], list[float]]:
         return [one + token * each / tensor for one, each in zip(plain, rows, strict=True)], [0.0, 0.0]
     always = row_elements(replace(feed.expert, size=feed.shared), software) if feed.shared else (0.0, 0.0)
     plain = [one + token * each / tensor for one, each in zip(plain, always, strict=True)]
-    row = token * feed.router.per_token * part.dealt
+    row = part.rows(feed) * part.width / part.unit.bandwidth
     return plain, [row * (inside / part.expert_tensor + copied) for inside, copied in zip(rows, copied_elements(feed), strict=True)]
 
 
@@ -188,7 +195,7 @@ def _feed_forward_matrices(feed: FeedForwardPart, part: Slice) -> list[Matrix]:
     tokens, tensor = part.tokens, part.tensor
     if isinstance(feed, MixtureOfExperts):
         local = max(1, feed.router.experts // part.expert)
-        rows = max(1, int(tokens * part.dealt) * feed.router.per_token // local)
+        rows = max(1, int(part.rows(feed)) // local)
         inner = replace(part, sequences=1, length=rows, context=1, tensor=part.expert_tensor)
         routing = (1, tokens, feed.router.experts, feed.router.hidden)
         return [routing, *((count * local, m, n, k) for count, m, n, k in _feed_forward_matrices(feed.expert, inner))]

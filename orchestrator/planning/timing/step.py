@@ -103,7 +103,8 @@ def slice_of(work: Work, hardware: Hardware) -> Slice:
     return Slice(
         sequences=layout.micro_batch, length=work.sequence_length, context=layout.context, tensor=layout.tensor,
         expert=layout.expert, expert_tensor=layout.expert_tensor, sequence_parallel=layout.sequence_parallel,
-        software=software, unit=unit, narrow=narrow, width=work.width, accumulates=_accumulates(work),
+        software=software, unit=unit, narrow=narrow, width=work.width, accumulates=_accumulates(work), eager_alibi=work.held.eager_alibi,
+        uneven=work.software.uneven,
     )  # fmt: skip
 
 

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.planning.software import Software
+from orchestrator.architecture.parts import ALiBi, MixtureOfExperts
+from orchestrator.planning.software import Software, stack_of
 from orchestrator.planning.stages import Chunk
 from orchestrator.planning.timing.collectives import all_reduce, group
 from orchestrator.planning.timing.layer import block_cost
 from orchestrator.planning.timing.stage import StageTime, stage_time
 from orchestrator.planning.timing.step import slice_of
-from tests.planning.timing.cases import BLOOM, MEGATRON_2022, gpt, gpus, llama, mixture, work
+from orchestrator.planning.uneven import UNEVEN, uneven
+from tests.planning.timing.cases import BLOOM, MEGATRON_2022, gpt, gpus, layout, llama, mixture, work
 
 LAYER = ((Chunk(first=0, last=1),),)
 
@@ -66,6 +68,19 @@ def test_fused_attention_spares_the_scores() -> None:
     fused = replace(kept, software=replace(MEGATRON_2022, attention="fused"))
     times = [stage_time(one, gpus(), LAYER[0], slice_of(one, gpus())).attention for one in (kept, fused)]
     assert times[0] > 3 * times[1]
+
+
+def test_biases_that_are_added_to_scores_cost_the_scores() -> None:
+    """transformers' BLOOM: a matrix of scores and its softmax in fp32, which memory keeps (`Held.eager_alibi`); Megatron's is fused."""
+    model = gpt(24, 2048, 16, length=8192)
+    biased = replace(model.blocks[0], attention=replace(model.blocks[0].attention, position=ALiBi(heads=16)))
+    times = {}
+    for engine in ("deepspeed", "megatron"):
+        for name, blocks in (("rotary", model.blocks), ("alibi", (biased,) * 24)):
+            one = work(replace(model, blocks=blocks), 1, stack_of(layout(engine=engine)), engine=engine)
+            times[engine, name] = stage_time(one, gpus(), LAYER[0], slice_of(one, gpus())).attention
+    assert times["megatron", "alibi"] == times["megatron", "rotary"] == times["deepspeed", "rotary"]
+    assert times["deepspeed", "alibi"] > 3 * times["deepspeed", "rotary"]
 
 
 def test_a_causal_kernel_does_half_the_square() -> None:
@@ -157,6 +172,20 @@ class TestExperts:
     def test_experts_cost_more_than_a_unit_of_the_same_width(self) -> None:
         dense = work(llama(48, 2048, 16, kv_heads=4, size=6144, vocab=151_936, length=4096), 64, Software(compiled=True), data=8)
         assert self.time(expert=8).total > 1.5 * stage_time(dense, gpus("H100"), LAYER[0], slice_of(dense, gpus("H100"))).total
+
+    def test_the_fullest_rank_of_experts_sets_the_pace(self) -> None:
+        """What memory keeps for it (uneven.py); a rank that holds all experts gets every row, whatever the router does."""
+        block, said = self.MODEL.blocks[0], Software(uneven=True)
+        for expert, over in ((1, 1.0), (8, UNEVEN)):
+            even, fullest = (block_cost(block, slice_of(work(self.MODEL, 64, each, data=8, expert=expert), gpus())) for each in (Software(), said))
+            assert fullest.routed == pytest.approx(over * even.routed)
+            assert fullest.forward.experts_moved == pytest.approx(over * even.forward.experts_moved)
+
+    def test_a_capacity_limits_it(self) -> None:
+        feed = self.MODEL.blocks[0].feed_forward
+        assert isinstance(feed, MixtureOfExperts)
+        tight, wide = (replace(feed, router=replace(feed.router, capacity=capacity)) for capacity in (1.0, 2.0))
+        assert (uneven(tight, 8), uneven(wide, 8), uneven(tight, 1)) == (1.0, UNEVEN, 1.0)
 
     def test_only_divided_experts_exchange_rows(self) -> None:
         assert self.time().expert == 0
