@@ -13,6 +13,7 @@
                 layout.py        one candidate: degrees of the axes and what goes with them
                 mesh.py          ranks <-> coordinates on the axes
                 stages.py        blocks -> pipeline stages
+    uneven.py                    how far experts are from an even load
                 work.py          one optimizer step: all that estimates read
                 shares.py        the parameters that a layout leaves on a rank
     estimated   flops.py         FLOPs per token, by convention
