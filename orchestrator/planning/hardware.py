@@ -38,6 +38,8 @@ def hardware_of(cluster: ClusterSpec) -> Hardware:
     count = node.count or 1
     share = cluster.network.bandwidth / count if cluster.network else device.link_bandwidth
     base = default_of(device.name, device.kind)
+    if cluster.network and cluster.network.latency_us:
+        base = replace(base, network_latency_s=cluster.network.latency_us * 1e-6)
     return Hardware(
         device=device, per_node=count, domain=(node.links.devices if node.links else None) or count,
         link_bandwidth=device.link_bandwidth, network_bandwidth=min(share, device.link_bandwidth or share),

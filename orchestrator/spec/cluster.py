@@ -43,9 +43,11 @@ class Node(Section):
 
 
 class Network(Section):
-    """Between nodes: bytes per second, one direction, per node. Latencies are measured: `calibration`."""
+    """Between nodes: bytes per second, one direction, per node; and latency in microseconds, of one message."""
 
     bandwidth: Annotated[Bytes, Field(gt=0)]
+    latency_us: float | None = Field(default=None, gt=0)
+    """Where `calibration` says none; the planner's default where neither does."""
 
 
 Fraction = Annotated[float, Field(gt=0, le=1)]

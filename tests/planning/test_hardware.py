@@ -29,6 +29,13 @@ def test_every_key_of_a_node_tells(key: str) -> None:
 def test_links_and_network_tell_their_bandwidth_and_how_far_they_reach() -> None:
     """Their latencies are of collectives and of software, and measured: `calibration`."""
     assert set(Links.model_fields) == {"bandwidth", "name", "devices"}
-    assert set(Network.model_fields) == {"bandwidth"}
+    assert set(Network.model_fields) == {"bandwidth", "latency_us"}
     assert hardware_of(page({**SAID, "links": {"bandwidth": "300GB", "devices": 72}})).domain == 72
     assert hardware_of(page(SAID, "200GB")).network_bandwidth == 2 * hardware_of(page(SAID)).network_bandwidth
+
+
+def test_a_network_s_latency_is_the_page_s_until_it_was_measured() -> None:
+    said = {"nodes": 2, "node": SAID, "network": {"bandwidth": "100GB", "latency_us": 50}}
+    assert hardware_of(ClusterSpec.model_validate(said)).calibration.network_latency_s == pytest.approx(50e-6)
+    measured = said | {"calibration": {"network_latency_us": 20}}
+    assert hardware_of(ClusterSpec.model_validate(measured)).calibration.network_latency_s == pytest.approx(20e-6)
