@@ -160,7 +160,10 @@ class TestEveryPartHasARow:
         known = arguments(parts.FeedForwardPart) | arguments(parts.Norm) | arguments(parts.Position)
         sizes = {parts.Embedding, parts.Attention, parts.Router, parts.Head}
         found = {each for each in vars(parts).values() if isinstance(each, type) and is_dataclass(each)}
-        assert found == known | sizes
+        refused = {parts.Latent}
+        assert found == known | sizes | refused
+        able = CAPABILITIES["megatron"].parts or frozenset()
+        assert not {each.__name__ for each in refused} & able
 
     @pytest.mark.parametrize("activation", sorted(typing.get_args(parts.Activation)))
     def test_activations_are_those_of_transformers(self, activation: str) -> None:
