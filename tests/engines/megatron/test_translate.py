@@ -23,6 +23,7 @@ from torch import distributed
 
 from orchestrator.architecture import parts
 from orchestrator.architecture.stack import Block
+from orchestrator.planning.capabilities import CAPABILITIES
 from tests.plans import tiny_plan
 
 pytestmark = pytest.mark.filterwarnings(
