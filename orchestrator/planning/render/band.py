@@ -7,6 +7,7 @@ for others only where published runs of their kind were no further off.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,7 +56,7 @@ def _error(plan: Plan, kind: Kind) -> tuple[float | None, str]:
     published, source = _published(plan, kind)
     if own is None:
         return published, source
-    page = f"{_MEAN}this cluster's calibration: {said.source or plan.device_spec.name}"
+    page = f"{_MEAN}this cluster's calibration: {_counted(said.source or plan.device_spec.name)}"
     unlike = _unlike(plan, said)
     if not unlike:
         return own, page
@@ -65,6 +66,11 @@ def _error(plan: Plan, kind: Kind) -> tuple[float | None, str]:
     if not dense and own >= published:
         return own, f"{page} (held against no {unlike}; published runs were no further off)"
     return published, f"{source}, as this cluster's calibration was held against no {unlike}"
+
+
+def _counted(source: str) -> str:
+    """A page's source with its published rows counted; the page itself names them."""
+    return re.sub(r"fitted to rows ([^;]+) of (?=\S)", lambda found: f"fitted to {found[1].count(',') + 1} rows of ", source)
 
 
 def _unlike(plan: Plan, said: Calibration) -> str:
