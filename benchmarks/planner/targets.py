@@ -34,7 +34,8 @@ def _of(*words: str, device: str = "", mixture: bool | None = None) -> Callable[
 
 TARGETS = (
     Target(name="SC21, Table 1", figure="time", most=0.05, holds=_of("SC21", "Table 1")),
-    Target(name="Korthikanti et al. 2022", figure="time", most=0.04, holds=_of("Korthikanti")),
+    # Its measurements. The share of peak in the abstract has no batch beside it, and is scored with the other sources.
+    Target(name="Korthikanti, Table 5", figure="time", most=0.04, holds=_of("Korthikanti", "Table 5")),
     Target(name="BLOOM, layouts", figure="time", most=0.08, holds=_of("BLOOM-176B")),
     Target(name="vTrain, several nodes", figure="time", most=0.10, holds=_of("vTrain", "multi-node")),
     Target(name="vTrain, one node", figure="time", most=0.10, holds=_of("vTrain", "single-node")),
