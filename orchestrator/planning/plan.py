@@ -28,6 +28,9 @@ from orchestrator.spec.cluster import ClusterSpec
 from orchestrator.spec.run import RunSpec
 from orchestrator.units import Amount
 
+IDLE_MFU = 0.2
+"""Below half of what well-used devices reach (published runs lie between 0.3 and 0.55), a searched layout is told to be wide."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -239,12 +242,15 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
     length = Amount(training.steps, "steps") if training.steps else Amount(training.tokens or 0, "tokens")
     total_steps = batch.steps_for(length)
     work = work_of(spec, architecture, layout)
+    time = time_of(work, hardware, steps=batch.steps_by_size(total_steps), price=cluster.price_per_device_hour)
+    if choice.searched and time.mfu < IDLE_MFU:
+        few = f"{work.sequences:,} sequences a step are few for {layout.world_size:,} devices"
+        reasons = (*reasons, f"MFU {time.mfu:.1%}: {few}; fewer of them take longer and cost less (say `nodes` on the cluster page)")
     return Plan(
         spec=spec, cluster=cluster, architecture=architecture, layout=layout, hardware=hardware, batch=batch,
         schedule=resolve_schedule(training.schedule, training.optimizer.lr, batch, total_steps),
         total_steps=total_steps, stage_memory=memory_of(work, hardware), reasons=reasons,
-        time=time_of(work, hardware, steps=batch.steps_by_size(total_steps), price=cluster.price_per_device_hour),
-        candidates=choice.candidates, searched=choice.searched,
+        time=time, candidates=choice.candidates, searched=choice.searched,
     )  # fmt: skip
 
 

@@ -186,6 +186,12 @@ class TestOnWhatIsLeft:
             make_plan(page(SMALL, "auto", batch={"sequences": 4}), gpus(2), world_size=11)
 
 
+@pytest.mark.parametrize(("nodes", "told"), [(1, False), (64, True)])
+def test_a_search_that_spends_devices_for_little_says_so(nodes: int, told: bool) -> None:
+    made = make_plan(page(SMALL, "auto", batch={"sequences": 64}), gpus(nodes))
+    assert any("are few for" in reason for reason in made.reasons) == told == (made.time.mfu < 0.2)
+
+
 class TestDoesNotFit:
     def test_a_search_that_finds_nothing_names_what_would_hold_the_model(self) -> None:
         with pytest.raises(PlanError) as caught:

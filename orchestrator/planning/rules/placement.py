@@ -2,6 +2,7 @@
 
 A tensor group across nodes trains at a third of its speed (vTrain's measurements: 3.6B at tensor 16 on nodes
 of 8 devices reach 38-48 TFLOP/s per device, above 120 inside a node), which used to be found on the bill.
+Gangs are placed by nodes, so links that reach beyond one (a rack of NVL72) do not widen the law yet.
 """
 
 from __future__ import annotations
