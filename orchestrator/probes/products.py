@@ -15,8 +15,6 @@ SIZES = {
     ),
 }  # fmt: skip
 """(m, n, k): tokens, and matrices of small and of large models."""
-LARGE = 2.0 * 4096 * 4096 * 2048
-"""FLOPs from which a product on a GPU is large: what tiles and waves take is counted elsewhere."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 

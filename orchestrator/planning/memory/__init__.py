@@ -1,6 +1,6 @@
 """Peak bytes on one rank of every pipeline stage, by what makes them; and whether they fit.
 
-    parts.py        what a rank's memory is made of, and which part makes the peak
+    parts.py        what a rank's memory is made of
     in_flight.py    micro-batches in flight on a stage
     states.py       weights, gradients and optimizer: what ZeRO partitions, what each stack adds
     activations.py  what a block keeps for its backward pass
@@ -11,12 +11,12 @@
 from __future__ import annotations
 
 from orchestrator.planning.hardware import Hardware
-from orchestrator.planning.memory.parts import Memory, largest, reason
+from orchestrator.planning.memory.parts import Memory, largest
 from orchestrator.planning.memory.rank import memory_of_stage, of_blocks
 from orchestrator.planning.memory.room import capacity, fits, host_bytes, needed, short_of
 from orchestrator.planning.work import Work
 
-__all__ = ["Memory", "capacity", "fits", "host_bytes", "largest", "memory_of", "needed", "reason", "short_of"]
+__all__ = ["Memory", "capacity", "fits", "host_bytes", "largest", "memory_of", "needed", "short_of"]
 
 
 def memory_of(work: Work, hardware: Hardware) -> tuple[Memory, ...]:

@@ -1,11 +1,9 @@
-"""What a rank's memory holds at the peak of a step, and the sentence that says which of it counts most."""
+"""What a rank's memory holds at the peak of a step."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-
-from orchestrator.units import format_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +45,3 @@ class Memory:
 def largest(stages: Sequence[Memory]) -> Memory:
     """The memory of the stage that needs most."""
     return max(stages, key=lambda memory: memory.total)
-
-
-def reason(stages: Sequence[Memory]) -> str:
-    """Which stage needs most and what on it: `stage 0 of 12 needs most, 44 GB: activations 40 %, optimizer 22 %`."""
-    most = largest(stages)
-    shares = sorted(most.parts.items(), key=lambda part: -part[1])[:2]
-    said = ", ".join(f"{name} {value / most.total:.0%}" for name, value in shares)
-    where = f"stage {list(stages).index(most)} of {len(stages)} needs most" if len(stages) > 1 else "each rank needs"
-    return f"{where}, {format_bytes(most.total)}: {said}"

@@ -26,6 +26,9 @@ _CONVENTIONS = (
     ("MFU 6N+12", "PaLM"), ("MFU (PaLM", "PaLM"), ("MFU 6N", "6N"),
 )  # fmt: skip
 
+GIB = 2.0**30
+"""Bytes of a row's GB: nvidia-smi's and torch's are GiB."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -94,7 +97,7 @@ def _run(row: Mapping[str, str]) -> Run:
     return Run(
         id=row["id"], source=row["paper"], cluster=_cluster(row), work=work,
         hardware=hardware, step_s=_step(row, work, hardware),
-        peak_bytes=float(row["peak_mem_GB"]) * _unit(row) if row["peak_mem_GB"] else None, out_of_memory=_failed(row), row=row,
+        peak_bytes=float(row["peak_mem_GB"]) * GIB if row["peak_mem_GB"] else None, out_of_memory=_failed(row), row=row,
     )  # fmt: skip
 
 
@@ -112,11 +115,6 @@ def _cluster(row: Mapping[str, str]) -> str:
     """A source and a kind of device. Releases of one recipe ran on the same machines, so they share their constants."""
     source = re.sub(r" \d\d\.\d\d(\.\d+)?$", "", row["paper"])
     return f"{source} | {row['gpu_type']}"
-
-
-def _unit(row: Mapping[str, str]) -> float:
-    """Bytes of a row's GB: nvidia-smi's and torch's are GiB."""
-    return 2.0**30
 
 
 def _layout(row: Mapping[str, str]) -> Layout:
