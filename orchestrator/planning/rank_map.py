@@ -8,12 +8,10 @@ holds the real nodes against the plan (training/hosts.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.planning.layout import Layout
 from orchestrator.planning.mesh import coordinates
-from orchestrator.planning.stages import Chunk
 
 if TYPE_CHECKING:
     from orchestrator.planning.plan import Plan
@@ -44,20 +42,6 @@ def map_as_data(layout: Layout, per_node: int) -> dict[str, Any]:
     return told | {"stages": stages}
 
 
-def map_lines(plan: Plan) -> list[str]:
-    """The map on a screen: a line per stage; then, for few ranks, a row per node, else how groups lie."""
-    layout, per_node = plan.layout, plan.per_node
-    if _few(plan):
-        stages = [f"stage {stage}: {describe(chunks)}" for stage, chunks in enumerate(plan.stages)] if layout.pipeline > 1 else []
-        return [*stages, *node_lines(plan)]
-    rows = [_stage_line(plan, stage, chunks) for stage, chunks in enumerate(plan.stages)]
-    most = MOST_LINES - 1
-    if len(rows) > most:
-        head, tail = (most - 1) // 2, most - 1 - (most - 1) // 2
-        rows = [*rows[:head], f"... {len(rows) - head - tail} stages more", *rows[-tail:]]
-    return [*rows, _groups_line(layout, per_node)]
-
-
 def node_lines(plan: Plan) -> list[str]:
     """What a screen shows beside a table of stages: a row per node for few ranks, else how groups lie."""
     return [_node_line(plan, node) for node in range(plan.nodes)] if _few(plan) else [_groups_line(plan.layout, plan.per_node)]
@@ -67,24 +51,9 @@ def _few(plan: Plan) -> bool:
     return plan.nodes <= 4 and plan.per_node <= 8 and plan.pipeline + plan.nodes <= MOST_LINES
 
 
-def describe(chunks: Sequence[Chunk]) -> str:
-    """`embedding + layers 0-4`, in model order; several chunks joined by commas."""
-    return ", ".join(
-        ("embedding + " if chunk.embedding else "") + _span("layer", chunk.first, chunk.last - 1) + (" + head" if chunk.head else "")
-        for chunk in chunks
-    )
-
-
 def _node_line(plan: Plan, node: int) -> str:
     ranks = range(node * plan.per_node, min((node + 1) * plan.per_node, plan.world_size))
     return f"node {node}: " + " | ".join(label(plan.layout, rank) for rank in ranks)
-
-
-def _stage_line(plan: Plan, stage: int, chunks: Sequence[Chunk]) -> str:
-    plane = plan.world_size // plan.pipeline
-    first, last = stage * plane, (stage + 1) * plane - 1
-    nodes = _span("node", first // plan.per_node, last // plan.per_node)
-    return f"stage {stage}: {describe(chunks)}, {nodes}, {_span('rank', first, last)}"
 
 
 def _groups_line(layout: Layout, per_node: int) -> str:
@@ -100,7 +69,3 @@ def _groups_line(layout: Layout, per_node: int) -> str:
             (inside if per_node % (size * stride) == 0 else across).append(f"{name} groups of {size}")
     parts = [f"{', '.join(found)} {where}" for found, where in ((inside, "inside a node"), (across, "across nodes")) if found]
     return "; ".join(parts) or "one rank per stage"
-
-
-def _span(name: str, first: int, last: int) -> str:
-    return f"{name} {first}" if first == last else f"{name}s {first}-{last}"

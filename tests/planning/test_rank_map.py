@@ -11,8 +11,9 @@ import pytest
 from orchestrator.errors import PlanError
 from orchestrator.planning import Plan, make_plan
 from orchestrator.planning.plan import largest_gang
-from orchestrator.planning.rank_map import map_lines
+from orchestrator.planning.rank_map import node_lines
 from orchestrator.planning.render import render
+from orchestrator.planning.render.stages import layers_of
 from tests.planning.models import BLOOM, BLOOM_BATCH, LLAMA, MIXTRAL, SMALL, gpus, page
 from tests.plans import tiny_plan
 
@@ -30,29 +31,22 @@ def bloom() -> Plan:
 class TestMap:
     def test_few_ranks_are_drawn_node_by_node(self) -> None:
         """Tensor varies fastest, then data, then pipeline."""
-        assert map_lines(plan(SMALL, {"tensor": 2, "pipeline": 2, "data": 2}, nodes=2, count=4)) == [
-            "stage 0: embedding + layers 0-3",
-            "stage 1: layers 4-7 + head",
+        assert node_lines(plan(SMALL, {"tensor": 2, "pipeline": 2, "data": 2}, nodes=2, count=4)) == [
             "node 0: p0 d0 t0 | p0 d0 t1 | p0 d1 t0 | p0 d1 t1",
             "node 1: p1 d0 t0 | p1 d0 t1 | p1 d1 t0 | p1 d1 t1",
         ]
 
-    def test_many_are_drawn_stage_by_stage(self) -> None:
-        lines = map_lines(bloom())
-        assert len(lines) == 13
-        assert lines[0] == "stage 0: embedding + layers 0-4, nodes 0-3, ranks 0-31"
-        assert lines[11] == "stage 11: layers 65-69 + head, nodes 44-47, ranks 352-383"
-        assert lines[12] == "tensor groups of 4 inside a node; data groups of 8 across nodes"
+    def test_of_many_is_told_how_groups_lie(self) -> None:
+        assert node_lines(bloom()) == ["tensor groups of 4 inside a node; data groups of 8 across nodes"]
 
-    def test_a_long_pipeline_still_fits_on_a_screen(self) -> None:
-        assert len(map_lines(plan(LLAMA, {"tensor": 8, "pipeline": 40}, nodes=40))) <= 16
+    def test_layers_are_told_with_what_stands_at_the_ends(self) -> None:
+        assert [layers_of(chunks) for chunks in bloom().stages][::11] == ["0-4 + embedding", "65-69 + head"]
 
     def test_virtual_chunks_are_told_in_order(self) -> None:
-        told = map_lines(plan(SMALL, {"pipeline": 4, "virtual": 2}))
-        assert told[0] == "stage 0: embedding + layer 0, layer 4"
+        assert layers_of(plan(SMALL, {"pipeline": 4, "virtual": 2}).stages[0]) == "0, 4 + embedding"
 
     def test_experts_are_marked(self) -> None:
-        told = map_lines(plan(MIXTRAL | {"layers": 2}, {"expert": 2, "data": 4}, count=4))
+        told = node_lines(plan(MIXTRAL | {"layers": 2}, {"expert": 2, "data": 4}, count=4))
         assert told == ["node 0: p0 d0 t0 e0 | p0 d1 t0 e1 | p0 d2 t0 e0 | p0 d3 t0 e1"]
 
     def test_plan_json_holds_every_rank_and_the_layers_of_every_stage(self) -> None:
