@@ -10,7 +10,8 @@ whoever reads the stream has to count it: a bad line in a user's file never sile
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,14 +28,43 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,6
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """A part of a source that is read, cleaned and written at once, by one worker: some files, or a range of one.
+
+    `signature` changes whenever its documents may have changed; `size` is about what it holds, in bytes of text.
+    """
+
+    name: str
+    parts: tuple[Any, ...]
+    signature: str
+    size: int
+
+
 class Source(Section):
-    """What every source says; each kind adds its own keys and the three methods below."""
+    """What every source says; each kind adds its own keys and the methods below."""
 
     name: Name
     kind: str
     weight: float = Field(gt=0, description="share of the training tokens, relative to the other sources")
     language: Language | None = Field(default=None, description="what its texts are written in: en, fr, zhs, ...")
     steps: tuple[Step, ...] = Field(default=(), description="what is done to its documents, before the page's steps")
+
+    def expanded(self) -> Sequence[Source]:
+        """The sources that this stands for: itself, unless its kind is a collection."""
+        return (self,)
+
+    def blocks(self, size: int) -> list[Block]:
+        """Its parts of about `size` bytes of text each; together, in their order, they are the source. Reads no text."""
+        return [Block(name="all", parts=(), signature=self.signature(), size=size)]
+
+    def read(self, block: Block) -> Iterator[Document | Rejected]:
+        """The documents of one block.
+
+        What is wrong in a file (cut off, damaged, vanished) ends that file with one `Rejected`; the whole documents before it
+        stay, half of one never does, and the next file is read.
+        """
+        return self.documents()
 
     def anchored(self, folder: Path) -> Source:
         """This source with its relative paths taken from `folder`, that of the mixture page."""

@@ -10,8 +10,8 @@ examples. Steps stand in a list, in the order in which they are applied:
       - quality: {language: fr}
 
 A new step is one new file in this folder: a `Step` whose `step` is the file's name, registered with
-`@STEPS.register`. Most need one method, `apply`. A step that must have seen its whole source before it can decide
-(which lines are a template, which documents are copies) is a `SourceWide`.
+`@STEPS.register`. Most need one method, `apply`. A step that must have seen all documents before it can decide
+(which lines are a template, which documents are copies) is `Wide`.
 
 Whoever changes what a step does raises its `version`: prepared data is made again where the signature changed.
 """
@@ -22,7 +22,9 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
 
 from data_pipeline.documents import Document
 from orchestrator.pages import Section
@@ -50,11 +52,16 @@ class Reporting(Protocol):
     def facts(self) -> dict[str, Any]: ...
 
 
+Content = Literal["text", "code"]
+
+
 class Step(Section):
     """What every step says; each adds its own keys."""
 
     step: str
     version: ClassVar[int] = 1
+    content: ClassVar[frozenset[Content]] = frozenset({"text", "code"})
+    """What it is made for; on the page's list it passes over sources of another content."""
 
     def anchored(self, folder: Path) -> Step:
         """This step with its relative paths taken from `folder`, that of the mixture page."""
@@ -95,6 +102,72 @@ class SourceWide(Step):
     @abstractmethod
     def survey(self, scratch: Path) -> Survey:
         """A new survey; what does not fit in memory goes to files in `scratch`."""
+
+
+ROWS = np.dtype([("key", "<u8"), ("low", "<u8"), ("document", "<u8"), ("at", "<u4")])
+"""What documents are compared by: 128 bits of a key (two columns), whose it is, and where in that document."""
+
+MARKS = np.dtype([("document", "<u8"), ("at", "<u4"), ("size", "<u4"), ("first", "<u8"), ("first_at", "<u4")])
+"""What was decided of a document: about its part from `at`, `size` long, and which document the same stands in first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one document adds to a survey. `low` and `at` may be left out where they are all 0."""
+
+    key: np.ndarray
+    """uint64 [rows]"""
+    low: np.ndarray | None = None
+    """uint64 [rows]"""
+    at: np.ndarray | None = None
+    """uint32 [rows]"""
+    side: np.ndarray | None = None
+    """What `join` will want to know of this document; the same dtype and shape for all documents of the step."""
+
+
+SurveyOf = Callable[[Document, np.ndarray], Found]
+"""(a document, the MARKS of the turn before about it) -> what it adds."""
+
+ApplyMarked = Callable[[Document, np.ndarray], Outcome]
+"""(a document, the MARKS of the last turn about it, by `at`) -> what becomes of it."""
+
+SidesOf = Callable[[np.ndarray], np.ndarray]
+"""uint64 [n] documents -> their `side` [n, ...]"""
+
+
+class Wide(Step):
+    """A step that must have seen all documents before it can decide about the first: copies, templates.
+
+    In a source's own list it sees that source. On the page's list it sees every source if it works `across` them, else
+    each source alone. Nothing of it is held in memory for long, and every part can run on another machine:
+
+        survey   document -> rows                 in each block of documents
+        decide   rows -> marks                    for each range of keys: all rows that share a key are there
+        join     marks -> marks                   once, over all marks (clusters from pairs)
+        marked   document, its marks -> outcome   in each block of documents
+
+    Documents are numbered by (block, place in the block); the first of several is that of the smallest number. A step
+    of several `turns` surveys again, knowing the marks of the turn before.
+    """
+
+    turns: ClassVar[int] = 1
+    across: ClassVar[bool] = False
+
+    @abstractmethod
+    def survey(self, language: str | None, turn: int) -> SurveyOf:
+        """What looks at the documents of one source."""
+
+    @abstractmethod
+    def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
+        """ROWS, sorted by key, low, document and at -> MARKS in any order."""
+
+    def join(self, marks: np.ndarray, sides: SidesOf) -> np.ndarray:
+        """All MARKS of the last turn, sorted by document and at -> those that are acted upon."""
+        return marks
+
+    @abstractmethod
+    def marked(self, language: str | None) -> ApplyMarked:
+        """What is applied to the documents of one source."""
 
 
 STEPS: Registry[type[Step]] = Registry(kind="step", package="data_pipeline.steps")
