@@ -15,15 +15,15 @@ beyond name, kind, weight, language and steps belong to its kind, and are checke
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
-from functools import cache, reduce
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, reduce
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from data_pipeline.sources import SOURCES, Source
-from data_pipeline.steps import STEPS, Step
+from data_pipeline.steps import STEPS, Step, Wide
 from orchestrator.errors import CommandError
 from orchestrator.pages import Bytes, Count, Section, read_page
 from orchestrator.registry import nearest, unknown
@@ -67,6 +67,7 @@ class MixturePage(Section):
     tokenizer: TokenizerSection
     validation: ValidationSection = ValidationSection()
     seed: int = Field(default=0, ge=0, lt=2**63, description="decides which documents are held out")
+    block: Annotated[Bytes, Field(ge=2**10)] = Field(default=2**30, description="bytes of text that one worker takes at once")
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -96,14 +97,18 @@ class Mixture:
     validation: ValidationSection
     seed: int
     steps: tuple[Step, ...] = ()
+    block: int = 2**30
 
-    def steps_of(self, source: Source) -> tuple[Step, ...]:
-        """What is done to the documents of a source, in order: its own steps, then the page's."""
-        return (*source.steps, *self.steps)
+    def without_sources(self) -> Mixture:
+        """What is left can be pickled."""
+        return replace(self, sources=(), steps=())
 
-    @property
-    def weights(self) -> tuple[float, ...]:
-        return tuple(source.weight for source in self.sources)
+    @cached_property
+    def copies(self) -> Wide:
+        """What is dropped at the end whatever the page says: else a held-out text would be trained on under another id."""
+        step = STEPS.get("exact_copies")(step="exact_copies")
+        assert isinstance(step, Wide)
+        return step
 
 
 def shipped_mixtures() -> tuple[str, ...]:
@@ -136,6 +141,7 @@ def load_mixture(name_or_path: str | Path) -> Mixture:
         validation=page.validation,
         seed=page.seed,
         steps=tuple(step.anchored(folder) for step in page.steps),
+        block=page.block,
     )
 
 

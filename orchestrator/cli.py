@@ -145,9 +145,10 @@ def data(options: argparse.Namespace) -> None:
     """Prepares a mixture's token shards, or shows that they are ready."""
     from data_pipeline.mixture import load_mixture
     from data_pipeline.prepare import prepare, status
+    from data_pipeline.progress import told
 
     mixture = load_mixture(options.mixture)
-    prepare(mixture, options.data.absolute(), print)
+    prepare(mixture, options.data.absolute(), told(print))
     print(json.dumps(status(mixture, options.data.absolute()), indent=1, default=str, ensure_ascii=False))
 
 
