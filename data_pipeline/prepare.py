@@ -33,7 +33,7 @@ from orchestrator.units import format_bytes
 Say = Callable[[Event], None]
 
 
-def prepare(mixture: Mixture, cache: Path, say: Say = lambda event: None, executor: Executor | None = None) -> Prepared:
+def prepare(mixture: Mixture, cache: Path, say: Say = lambda event: None, executor: Callable[[], Executor] = OneByOne) -> Prepared:
     """The prepared folder of the mixture, made if there is none. `say` is given the events of progress.py.
 
     Raises PageError for sources that are not there, DataError for damaged or useless data. What was done before an error, or
@@ -53,7 +53,7 @@ def prepare(mixture: Mixture, cache: Path, say: Say = lambda event: None, execut
             store.sweep()
         folder = folder_of(mixture, cache, key)
         folder.mkdir(exist_ok=True)
-        doer = executor or OneByOne()
+        doer = executor()
         try:
             build(mixture, folder, store, doer, say)
         except OSError as error:

@@ -24,7 +24,7 @@ from orchestrator.errors import DataError
 
 Say = Any  # Callable[[Event], None]; mypy takes a dataclass union in a Callable field for a method
 _ATTEMPTS = 3
-_EVERY = 0.5  # seconds between two looks at how far jobs are
+EVERY = 0.5  # seconds between two looks at how far jobs are
 
 
 class Executor(Protocol):
@@ -84,7 +84,7 @@ class InProcesses:
         pending: dict[Future[Output], int] = {self._pool.submit(perform_told, jobs[n], store): n for n in chosen}
         try:
             while pending:
-                finished, _ = wait(pending, timeout=_EVERY, return_when=FIRST_COMPLETED)
+                finished, _ = wait(pending, timeout=EVERY, return_when=FIRST_COMPLETED)
                 for event in ticks(store):
                     say(event)
                 for future in finished:
@@ -107,7 +107,7 @@ def perform_told(job: Job, store: Store) -> Output:
 
     def tick(event: Ticked) -> None:
         nonlocal last
-        if time.monotonic() - last >= _EVERY:
+        if time.monotonic() - last >= EVERY:
             last = time.monotonic()
             partial = path.with_suffix(".partial")
             partial.write_text(json.dumps(asdict(event)), "utf-8")
