@@ -6,6 +6,7 @@ those of every other executor, so the bytes are the same. The store must lie in 
 
 from __future__ import annotations
 
+import logging
 import pickle
 import threading
 from collections.abc import Sequence
@@ -27,10 +28,11 @@ class OnRay:
     def __init__(self, address: str) -> None:
         self._mine = not ray.is_initialized()
         if self._mine:
-            ray.init(address=address, log_to_driver=False, runtime_env={"env_vars": {"RAYON_NUM_THREADS": "1"}})
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.log_internal_stack_trace_to_stdout = False
+            threads = {"env_vars": {"RAYON_NUM_THREADS": "1"}}
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=threads)
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        for name in ("ray.data", "ray._private.worker"):  # they tell of every dataset; ours stand in the dashboard
+            logging.getLogger(name).setLevel(logging.ERROR)
 
     def perform(self, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
         done: dict[int, Output] = {}

@@ -82,7 +82,7 @@ class Store:
     def forget_unused(self) -> None:
         """Removes finished jobs that this store was not asked for: of an earlier page, or of texts that changed."""
         for path in self.folder.iterdir():
-            if path.is_dir() and path.name not in self.used and path.name != "ticks":
+            if path.name not in self.used:
                 shutil.rmtree(path)
 
 
