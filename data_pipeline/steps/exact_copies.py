@@ -1,39 +1,36 @@
-"""The same text again, in any source: the first one stays."""
+"""Copies of a document in any source: the first one stays.
+
+What is compared is the text with every run of white space as one blank (`whitespace`), the text itself (`none`), or its
+letters alone as `dedup_document` does within a source (`letters`).
+"""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from data_pipeline.documents import Document
-from data_pipeline.steps import MARKS, STEPS, ApplyMarked, Drop, Found, Outcome, SurveyOf, Wide
+from data_pipeline.dedup.groups import copies
+from data_pipeline.dedup.normal import folded, only_letters
+from data_pipeline.steps import STEPS, ApplyMarked, SurveyOf, Wide
+from data_pipeline.steps._copies import dropped_as, survey_by
+
+_NORMAL: dict[str, Callable[[str], str]] = {"none": str, "whitespace": folded, "letters": only_letters}
 
 
 @STEPS.register
 class ExactCopies(Wide):
-    step: Literal["exact_copies"] = "exact_copies"
+    step: Literal["exact_copies"]
     across: ClassVar[bool] = True
-    copies: ClassVar[bool] = True
+    normalize: Literal["none", "whitespace", "letters"] = "whitespace"
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
-        def look(document: Document, marks: np.ndarray) -> Found:
-            pair = np.frombuffer(hashlib.blake2b(document.text.encode(), digest_size=16).digest(), "<u8")
-            return Found(key=pair[:1], low=pair[1:])
-
-        return look
+        normal = _NORMAL[self.normalize]
+        return survey_by(lambda document: normal(document.text))
 
     def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
-        again = np.flatnonzero((rows["key"][1:] == rows["key"][:-1]) & (rows["low"][1:] == rows["low"][:-1])) + 1
-        begins = np.setdiff1d(np.arange(rows.size), again)
-        marks = np.zeros(again.size, MARKS)
-        marks["document"] = rows["document"][again]
-        marks["first"] = rows["document"][begins[np.searchsorted(begins, again, side="right") - 1]] if again.size else 0
-        return marks
+        return copies(rows)
 
     def marked(self, language: str | None) -> ApplyMarked:
-        def apply(document: Document, marks: np.ndarray) -> Outcome:
-            return Drop("copy") if marks.size else document.text
-
-        return apply
+        return dropped_as("copy")
