@@ -106,7 +106,7 @@ class Mixture:
     @cached_property
     def copies(self) -> Wide:
         """What is dropped at the end whatever the page says: else a held-out text would be trained on under another id."""
-        step = STEPS.get("exact_copies")(step="exact_copies")
+        step = STEPS.get("exact_copies").model_validate({"step": "exact_copies", "normalize": "none"})
         assert isinstance(step, Wide)
         return step
 

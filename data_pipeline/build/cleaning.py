@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from data_pipeline.clean import Record, StepTally, clean
 from data_pipeline.documents import Document, Rejected
 from data_pipeline.progress import Ticked
 from data_pipeline.sources import Block, Source
-from data_pipeline.steps import MARKS, Step, Wide
+from data_pipeline.steps import MARKS, ApplyMarked, Step, Wide
 from data_pipeline.work import Job, Output, Tick
 from data_pipeline.work.texts import TextsWriter, read_texts
 
@@ -70,9 +70,9 @@ class Clean(Job):
     def run(self, folder: Path, tick: Tick) -> dict[str, Any]:
         texts, rows = TextsWriter(folder / "texts.arrow"), RowsWriter(folder)
         counted = _Counted(self.title, tick)
-        tallies: list[StepTally] = []
         language = self.source.language
-        stream: Iterator[Record] = counted.of(self._records(tallies))
+        tallies = [_tally_of(self.decided.step, language)] if self.decided else []
+        stream: Iterator[Record] = counted.of(self._records(*tallies))
         look = self.stretch.wide.survey(language, 0) if self.stretch.wide else None
         rejected: list[Rejected] = []
         sizes = [0, 0]
@@ -96,7 +96,7 @@ class Clean(Job):
             "steps": [tally.facts() for tally in tallies],
         }  # fmt: skip
 
-    def _records(self, tallies: list[StepTally]) -> Iterator[Record]:
+    def _records(self, *tally: StepTally) -> Iterator[Record]:
         if self.block is not None:
             yield from self.source.read(self.block)
             return
@@ -105,14 +105,9 @@ class Clean(Job):
         if self.decided is None:
             yield from documents
             return
-        step, language = self.decided.step, self.source.language
-        tally = StepTally(step=step.step, notes=step.notes(language))
-        tallies.append(tally)
-        apply = step.marked(language)
         marks = self.decided.marks.about(self.decided.number)
-        for document, about in zip(documents, by_document(marks, self.before.facts["documents"]), strict=True):
-            if (kept := tally.count(document, apply(document, about))) is not None:
-                yield kept
+        marked = zip(documents, by_document(marks, self.before.facts["documents"]), strict=True)
+        yield from applied(marked, self.decided.step.marked(self.source.language), *tally)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,12 +144,21 @@ def by_document(marks: np.ndarray, documents: int) -> Iterator[np.ndarray]:
         yield marks[start:end] if end > start else NONE
 
 
+def applied(
+    marked: Iterable[tuple[Document, np.ndarray]], apply: ApplyMarked, tally: StepTally
+) -> Iterator[Document]:
+    """Documents with the marks about them -> those that are left."""
+    for document, about in marked:
+        if (kept := tally.count(document, apply(document, about))) is not None:
+            yield kept
+
+
+def _tally_of(step: Step, language: str | None) -> StepTally:
+    return StepTally(step=step.step, notes=step.notes(language))
+
+
 def tallies_of(facts: Any) -> list[StepTally]:
     return [StepTally(**said) for said in facts["steps"]]
-
-
-def step_of(name: str, steps: list[Step]) -> Step:
-    return next(step for step in steps if step.step == name)
 
 
 class _Counted:

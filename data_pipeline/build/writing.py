@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from data_pipeline.build.cleaning import Decided, by_document
+from data_pipeline.build.cleaning import Decided, applied, by_document
 from data_pipeline.clean import StepTally
 from data_pipeline.documents import Document
 from data_pipeline.files import write_file
@@ -76,11 +76,9 @@ class Write(Job):
         }
 
     def _distinct(self, tally: StepTally) -> Iterator[Document]:
-        apply = self.copies.step.marked(self.source.language)
         marks = by_document(self.copies.marks.about(self.copies.number), self.texts.facts["documents"])
-        for document, about in zip(read_texts(self.texts.path("texts.arrow"), self.source.name), marks, strict=True):
-            if (kept := tally.count(document, apply(document, about))) is not None:
-                yield kept
+        marked = zip(read_texts(self.texts.path("texts.arrow"), self.source.name), marks, strict=True)
+        return applied(marked, self.copies.step.marked(self.source.language), tally)
 
 
 def _encoded(documents: Iterator[Document], encoder: Encoder) -> Iterator[tuple[Document, np.ndarray]]:

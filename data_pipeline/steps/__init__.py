@@ -101,22 +101,6 @@ class Step(Section):
         return total
 
 
-class Survey(Protocol):
-    """A look at all documents of a source, and then what to do with each, in the same order."""
-
-    def see(self, document: Document) -> None: ...
-
-    def decide(self) -> Apply: ...
-
-
-class SourceWide(Step):
-    """A step that sees all documents of its source before it decides about the first."""
-
-    @abstractmethod
-    def survey(self, scratch: Path) -> Survey:
-        """A new survey; what does not fit in memory goes to files in `scratch`."""
-
-
 ROWS = np.dtype([("key", "<u8"), ("low", "<u8"), ("document", "<u8"), ("at", "<u4")])
 """What documents are compared by: 128 bits of a key (two columns), whose it is, and where in that document."""
 

@@ -21,6 +21,7 @@ from data_pipeline.steps._copies import dropped_as
 @STEPS.register
 class SimhashDuplicates(Wide):
     step: Literal["simhash_duplicates"]
+    copies: ClassVar[bool] = True
     across: ClassVar[bool] = True
     window: int = Field(default=6, ge=1, description="characters, or words")
     by_words: tuple[str, ...] = Field(default=("en",), description="languages whose windows are of words")
