@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -16,14 +19,28 @@ def force(path: Path) -> None:
         os.close(descriptor)
 
 
+PARTIAL = ".partial"
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path to write to; when the block ends, what was written is on disk under the name `path`, or nothing is.
+
+    Writers of the same file do not meet: each has a name of its own until it is done.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PARTIAL}")
+    try:
+        yield partial
+        force(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)  # renamed already when all went well
+
+
 def write_file(path: Path, text: str) -> None:
     """Writes and forces to disk; appears under its name only when whole."""
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with whole(path) as partial:
+        partial.write_text(text, "utf-8")
 
 
 def sha256_of(path: Path) -> str:

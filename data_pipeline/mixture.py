@@ -15,6 +15,7 @@ beyond name, kind, weight, language and steps belong to its kind, and are checke
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, reduce
 from pathlib import Path
@@ -22,10 +23,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
+from data_pipeline.recipes import with_recipe
 from data_pipeline.sources import SOURCES, Source
 from data_pipeline.steps import STEPS, Step, Wide
 from orchestrator.errors import CommandError
-from orchestrator.pages import Bytes, Count, Section, read_page
+from orchestrator.pages import Bytes, Count, Section, read_page_tree, validate
 from orchestrator.registry import nearest, unknown
 
 SHIPPED = Path(__file__).with_name("mixtures")
@@ -62,6 +64,7 @@ class ValidationSection(Section):
 
 
 class MixturePage(Section):
+    recipe: str | None = Field(default=None, description="what is done to the texts: a recipe that ships, or the path of one")
     sources: tuple[Source, ...] = Field(min_length=1)
     steps: tuple[Step, ...] = ()
     tokenizer: TokenizerSection
@@ -80,11 +83,17 @@ class MixturePage(Section):
     @model_validator(mode="after")
     def _steps_suit_their_sources(self) -> Self:
         for source in self.sources:
-            for step in (*source.steps, *self.steps):
-                if problem := step.problem(source.language):
-                    told = f"step {step.step} of source {source.name!r} {problem}"
-                    raise ValueError(f"{told}; fix: write `language: en` at the source, or at the step")
+            if type(source).expanded is Source.expanded and (problem := unsuited(source, self.steps)):
+                raise ValueError(problem)
         return self
+
+
+def unsuited(source: Source, page: Sequence[Step]) -> str | None:
+    """The step that cannot work on the source, if there is one."""
+    for step in (*source.steps, *page):
+        if source.content in step.content and (problem := step.problem(source.language)):
+            return f"step {step.step} of source {source.name!r} {problem}; fix: write `language: en` at the source, or at the step"
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,14 +138,14 @@ def mixture_path(name_or_path: str | Path) -> Path:
 def load_mixture(name_or_path: str | Path) -> Mixture:
     """Reads a mixture page. Raises PageError with every problem, CommandError for an unknown name."""
     path = mixture_path(name_or_path)
-    page = read_page(path, page_model())
+    page = validate(with_recipe(read_page_tree(path)), page_model())
     folder = path.parent.resolve()
     tokenizer = page.tokenizer
     if tokenizer.file is not None:
         tokenizer = tokenizer.model_copy(update={"file": str(folder / tokenizer.file)})
     return Mixture(
         name=path.stem,
-        sources=tuple(_anchored(source, folder) for source in page.sources),
+        sources=tuple(_anchored(each, folder) for source in page.sources for each in _anchored(source, folder).expanded()),
         tokenizer=tokenizer,
         validation=page.validation,
         seed=page.seed,

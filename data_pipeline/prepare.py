@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipeline.build import build
-from data_pipeline.files import sha256_of
+from data_pipeline.files import PARTIAL, sha256_of
 from data_pipeline.mixture import Mixture
 from data_pipeline.prepared import FORMAT, Prepared, open_prepared
 from data_pipeline.progress import Event, Line
@@ -53,9 +53,11 @@ def prepare(mixture: Mixture, cache: Path, say: Say = lambda event: None, execut
             store.sweep()
         folder = folder_of(mixture, cache, key)
         folder.mkdir(exist_ok=True)
+        for partial in folder.rglob(f"*{PARTIAL}") if alone else ():  # of a caller that died
+            partial.unlink()
         doer = executor()
         try:
-            build(mixture, folder, store, doer, say)
+            build(mixture, key, folder, store, doer, say)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT) and os.strerror(errno.ENOSPC) not in str(error):
                 raise

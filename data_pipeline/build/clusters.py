@@ -10,6 +10,7 @@ import numpy as np
 
 from data_pipeline.build.deciding import Marks
 from data_pipeline.build.plan import BlockPlan
+from data_pipeline.files import whole
 from data_pipeline.work import Output
 from data_pipeline.work.texts import read_ids
 
@@ -36,8 +37,7 @@ class Clusters:
 
         schema = pa.schema([(name, pa.string()) for name in _COLUMNS])
         told: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        partial = path.with_name(f"{path.name}.partial")
-        with pq.ParquetWriter(str(partial), schema, compression="zstd") as file:
+        with whole(path) as partial, pq.ParquetWriter(str(partial), schema, compression="zstd") as file:
             for step, pairs, blocks in self._found:
                 if not pairs.size:
                     continue
@@ -46,7 +46,6 @@ class Clusters:
                 file.write_table(pa.table([pa.array(row, pa.string()) for row in rows], schema=schema))
                 for source, facts in _summary(copies, kept).items():
                     told[source][step] = _added(told[source].get(step), facts)
-        partial.replace(path)
         return dict(told)
 
 

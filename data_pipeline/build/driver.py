@@ -29,9 +29,10 @@ from orchestrator.units import format_count
 Say = Callable[[Event], None]
 
 
-def build(mixture: Mixture, folder: Path, store: Store, executor: Executor, say: Say) -> str:
-    """Writes the whole prepared folder, `prepared.json` last; returns the fingerprint."""
-    return _Driver(mixture, folder, store, executor, say).run()
+def build(mixture: Mixture, key: str, folder: Path, store: Store, executor: Executor, say: Say) -> str:
+    """Writes the whole prepared folder of the request `key`, `prepared.json` last; returns the fingerprint."""
+    blocks = plan_blocks(mixture)
+    return _Driver(mixture, Publisher(mixture, blocks, folder, key), blocks, store, executor, say).run()
 
 
 @dataclass
@@ -53,28 +54,29 @@ class _Group:
 
 
 class _Driver:
-    def __init__(self, mixture: Mixture, folder: Path, store: Store, executor: Executor, say: Say) -> None:
+    def __init__(
+        self, mixture: Mixture, publisher: Publisher, blocks: list[BlockPlan], store: Store, executor: Executor, say: Say
+    ) -> None:
         self._mixture = mixture
         self._store = store
         self._executor = executor
         self._say = say
-        self._blocks = plan_blocks(mixture)
+        self._blocks = blocks
         self._states: defaultdict[int, _State] = defaultdict(_State)
-        self._publisher = Publisher(mixture, self._blocks, folder)
+        self._publisher = publisher
 
     def run(self) -> str:
         for barrier in barriers(self._blocks):
             self._pass(barrier)
-        groups = list(waves(self._blocks))
         if self._mixture.tokenizer.file is None:
             self._finish_cleaning(self._blocks)
         tokenizer = self._tokenizer()
         done: list[BlockPlan] = []
-        for number, wave in enumerate(groups):
+        for wave in waves(self._blocks):
             self._finish_cleaning([each for each in wave if each.number not in self._finished])
             done += wave
             written = self._write(wave, self._copies(done, wave), tokenizer)
-            self._publisher.admit(number, tokenizer, written)
+            self._publisher.admit(tokenizer, written)
         return self._publisher.finish(tokenizer, {number: state.cleaned for number, state in self._states.items()}, self._say)
 
     @property

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_pipeline.admitted import NAME, Wave, header, wave_line
 from data_pipeline.build.clusters import Clusters
 from data_pipeline.build.deciding import Marks
 from data_pipeline.build.plan import BlockPlan
 from data_pipeline.build.record import SourceRecord, record_of
 from data_pipeline.clean import summary
-from data_pipeline.files import force, write_file
+from data_pipeline.files import force, whole, write_file
 from data_pipeline.mixture import Mixture
 from data_pipeline.prepared import FORMAT, PreparedSource, fingerprint_of
 from data_pipeline.progress import Event, Line
@@ -41,8 +42,9 @@ class Written:
 
 
 class Publisher:
-    def __init__(self, mixture: Mixture, blocks: list[BlockPlan], folder: Path) -> None:
+    def __init__(self, mixture: Mixture, blocks: list[BlockPlan], folder: Path, key: str) -> None:
         self._mixture = mixture
+        self._key = key
         self._blocks = blocks
         self._folder = folder
         self._files: dict[str, tuple[int, str]] = {}
@@ -55,7 +57,7 @@ class Publisher:
     def clusters(self, step: str, marks: Marks, blocks: dict[int, tuple[BlockPlan, Output]]) -> None:
         self._clusters.add(step, marks, blocks)
 
-    def admit(self, number: int, tokenizer: Output, written: list[Written]) -> None:
+    def admit(self, tokenizer: Output, written: list[Written]) -> None:
         """Gives the shards of a wave their names, and then says that they are there."""
         files: dict[str, tuple[int, str]] = {}
         if not self._files:
@@ -65,13 +67,16 @@ class Publisher:
             for split in _SPLITS:
                 files |= self._take_shards(each, split)
         self._files |= files
-        tokens = {split: {name: total for (name, of), total in sorted(self._tokens.items()) if of == split} for split in _SPLITS}
-        said = {
-            "wave": number, "end_id": tokenizer.facts["end_id"], "vocab_size": tokenizer.facts["vocab_size"],
-            "tokens": tokens, "files": files,
-        }  # fmt: skip
-        self._admitted.append(json.dumps(said, ensure_ascii=False))
-        write_file(self._folder / "admitted.jsonl", "".join(f"{line}\n" for line in self._admitted))
+        facts, mixture = tokenizer.facts, self._mixture
+        if not self._admitted:
+            sources = [(source.name, source.weight) for source in mixture.sources]
+            line = header(name=mixture.name, vocab_size=facts["vocab_size"], end_id=facts["end_id"], sources=sources, key=self._key)
+            self._admitted.append(line)
+        tokens = {split: {source.name: self._tokens[source.name, split] for source in mixture.sources} for split in _SPLITS}
+        coming = {each.of.source.name for each in self._blocks if each.number not in self._written}
+        complete = tuple(source.name for source in mixture.sources if source.name not in coming)
+        self._admitted.append(wave_line(Wave(tokens=tokens, complete=complete, files=files)))
+        write_file(self._folder / NAME, "".join(f"{line}\n" for line in self._admitted))
 
     def finish(self, tokenizer: Output, cleaned: dict[int, list[Output]], say: Callable[[Event], None]) -> str:
         """Writes the record of all that was done, `prepared.json` last; returns the fingerprint."""
@@ -148,25 +153,19 @@ class Publisher:
     def _take(self, output: Output, name: str, final: str) -> tuple[int, str]:
         path = self._folder / final
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial")
-        partial.unlink(missing_ok=True)
-        try:
-            os.link(output.path(name), partial)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(output.path(name), partial)
-            force(partial)
-        partial.replace(path)
+        with whole(path) as partial:
+            try:
+                os.link(output.path(name), partial)
+            except OSError:  # another file system, or one without links
+                shutil.copyfile(output.path(name), partial)
         return output.files[name]
 
     def _write_quarantine(self, cleaned: dict[int, list[Output]]) -> None:
         """Every record that was no document, with its source."""
-        partial = self._folder / "quarantine.jsonl.partial"
-        with partial.open("w", encoding="utf-8") as file:
+        with whole(self._folder / "quarantine.jsonl") as partial, partial.open("w", encoding="utf-8") as file:
             for each in self._blocks:
                 for line in cleaned[each.number][0].path("quarantine.jsonl").read_text("utf-8").splitlines():
                     file.write(json.dumps({"source": each.of.source.name, **json.loads(line)}, ensure_ascii=False) + "\n")
-        force(partial)
-        partial.replace(self._folder / "quarantine.jsonl")
 
 
 def _told(record: SourceRecord) -> list[str]:
