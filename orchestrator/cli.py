@@ -145,9 +145,12 @@ def data(options: argparse.Namespace) -> None:
     """Prepares a mixture's token shards, or shows that they are ready."""
     from data_pipeline.mixture import load_mixture
     from data_pipeline.prepare import prepare, status
+    from data_pipeline.progress import told
+    from orchestrator.launch.preparing import executor_for
 
     mixture = load_mixture(options.mixture)
-    prepare(mixture, options.data.absolute(), print)
+    doer = executor_for(mixture, cluster=options.cluster, workers=options.workers)
+    prepare(mixture, options.data.absolute(), told(print), doer)
     print(json.dumps(status(mixture, options.data.absolute()), indent=1, default=str, ensure_ascii=False))
 
 
@@ -339,7 +342,10 @@ def _parser() -> argparse.ArgumentParser:
     comparing = verb("diff", diff)
     comparing.add_argument("left", metavar="PAGE")
     comparing.add_argument("right", metavar="PAGE")
-    verb("data", data, _data).add_argument("--mixture", default="python", help="name or page; default: python")
+    preparing = verb("data", data, _data)
+    preparing.add_argument("--mixture", default="python", help="name or page; default: python")
+    preparing.add_argument("--cluster", metavar="PAGE", help="prepare on this cluster, which is up; default: on this machine")
+    preparing.add_argument("--workers", type=_positive, help="processes on this machine; default: as many as it pays")
     verb("schema", schema).add_argument("--check", action="store_true", help="write nothing; exit 1 when stale")
     verb("export", export, _run).add_argument("--out", type=Path, required=True, help="folder to write")
     generating = verb("generate", generate, _run)

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from data_pipeline.documents import Document, Rejected
-from data_pipeline.steps import Step
+from data_pipeline.steps import Content, Step
 from orchestrator.pages import Section
 from orchestrator.registry import Registry
 
@@ -46,7 +46,10 @@ class Source(Section):
 
     name: Name
     kind: str
-    weight: float = Field(gt=0, description="share of the training tokens, relative to the other sources")
+    weight: float | None = Field(default=None, gt=0, description="share of the training tokens, relative to the other sources")
+    content: Content = "text"
+    licence: str | None = None
+    max_epochs: float | None = Field(default=None, gt=0)
     language: Language | None = Field(default=None, description="what its texts are written in: en, fr, zhs, ...")
     steps: tuple[Step, ...] = Field(default=(), description="what is done to its documents, before the page's steps")
 
@@ -73,6 +76,10 @@ class Source(Section):
     def facts(self) -> dict[str, Any]:
         """What the page says of where documents come from; steps are signed apart."""
         return self.model_dump(mode="json", exclude={"steps"} | ({"language"} if self.language is None else set()))
+
+    def reading(self) -> dict[str, Any]:
+        """What decides which documents are read."""
+        return self.model_dump(mode="json", exclude={"steps", "weight", "language", "licence", "max_epochs"})
 
     @abstractmethod
     def documents(self) -> Iterator[Document | Rejected]:

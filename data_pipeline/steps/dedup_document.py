@@ -7,7 +7,7 @@ documents were copies of one another. The published step also blanked a copy's t
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from data_pipeline.steps._copies import dropped_as, survey_by
 @STEPS.register
 class DedupDocument(Wide):
     step: Literal["dedup_document"]
+    copies: ClassVar[bool] = True
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
         return survey_by(lambda document: only_letters(document.text))

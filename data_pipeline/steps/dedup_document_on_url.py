@@ -6,7 +6,7 @@ A document without an address (`url` in its meta) is kept; the published step fa
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -20,6 +20,7 @@ from data_pipeline.steps._copies import dropped_as, survey_by
 @STEPS.register
 class DedupDocumentOnUrl(Wide):
     step: Literal["dedup_document_on_url"]
+    copies: ClassVar[bool] = True
     field: str = Field(default="url", min_length=1, description="in the document's meta")
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:

@@ -22,6 +22,7 @@ _NORMAL: dict[str, Callable[[str], str]] = {"none": str, "whitespace": folded, "
 @STEPS.register
 class ExactCopies(Wide):
     step: Literal["exact_copies"]
+    copies: ClassVar[bool] = True
     across: ClassVar[bool] = True
     normalize: Literal["none", "whitespace", "letters"] = "whitespace"
 

@@ -23,6 +23,7 @@ _PAIRS = 1 << 16  # judged at a time; a signature of each side is in memory
 @STEPS.register
 class NearDuplicates(Wide):
     step: Literal["near_duplicates"]
+    copies: ClassVar[bool] = True
     across: ClassVar[bool] = True
     ngram: int = Field(default=5, ge=1, description="words; characters in scripts without spaces")
     bands: int = Field(default=14, ge=1, description="documents that agree in one are candidates")

@@ -25,6 +25,7 @@ _BLOCKS = 6
 @STEPS.register
 class SimhashDuplicates(Wide):
     step: Literal["simhash_duplicates"]
+    copies: ClassVar[bool] = True
     across: ClassVar[bool] = True
     window: int = Field(default=6, ge=1, description="characters, or words")
     by_words: tuple[str, ...] = Field(default=("en",), description="languages whose windows are of words")

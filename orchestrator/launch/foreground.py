@@ -15,6 +15,7 @@ from rich.console import Console
 
 from data_pipeline.prepare import find_prepared, prepare
 from data_pipeline.prepared import Prepared
+from data_pipeline.progress import told
 from orchestrator.launch.assign import block_of
 from orchestrator.launch.cluster import address_for
 from orchestrator.launch.gauges import GaugesView
@@ -108,7 +109,7 @@ def default_name(spec: str) -> str:
 def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Prepared:
     """The page's mixture, prepared if it is not; its tokenizer must fit the model."""
     mixture = mixture_of(loaded)
-    prepared = prepare(mixture, cache.absolute(), lambda line: _show(console, f"data       {line}"))
+    prepared = prepare(mixture, cache.absolute(), told(lambda line: _show(console, f"data       {line}")))
     _show(console, f"data       {mixture.name}: {prepared.train_tokens:,} training tokens in {prepared.folder}")
     rows = plan.architecture.embedding.vocab
     if prepared.vocab_size > rows:
