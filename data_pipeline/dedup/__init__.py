@@ -6,6 +6,7 @@ sorted by key on disk by whoever runs a `Wide` step, and to a decision about row
 
     groups.py    rows of equal keys: which is the first, which come later; clusters from pairs
     normal.py    what is left of a text before copies are compared
+    shingles.py  n-grams of words, the same in all languages
     minhash.py   signatures that agree as often as sets of n-grams overlap
     simhash.py   64 bits that differ the less, the more two texts have in common
     winnow.py    places of a text that an equal text has too, wherever it stands; hashes of its windows

@@ -17,7 +17,7 @@ from functools import cache
 
 import numpy as np
 
-from data_pipeline.measures.hashing import gram_hashes, mixed
+from data_pipeline.measures.hashing import mixed
 
 _CHUNK = 256  # n-grams at a time, so that the table of permuted hashes stays in the cache
 _SEED = 1
@@ -41,11 +41,6 @@ def signature(shingles: np.ndarray, number: int) -> np.ndarray:
         permuted += b
         np.minimum(least, permuted.min(axis=1), out=least)
     return least
-
-
-def shingles_of(words: np.ndarray, n: int) -> np.ndarray:
-    """uint32: a hash of each n-gram of words (uint64 hashes, spread over all bits)."""
-    return (gram_hashes(words, n) >> np.uint64(32)).astype(np.uint32)
 
 
 def band_keys(signature: np.ndarray, bands: int) -> np.ndarray:

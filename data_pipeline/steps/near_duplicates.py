@@ -1,7 +1,6 @@
 """Documents that have most of their n-grams of words in common with an earlier one, in any source: the first of each cluster stays.
 
-MinHash with bands (`dedup/minhash.py`). The same words are compared whatever language a source says: small letters, without digits and
-punctuation, and in scripts without spaces each character is a word. Documents that share a band are candidates; those whose
+MinHash with bands (`dedup/minhash.py`) over words that are the same whatever language a source says (`dedup/shingles.py`). Documents that share a band are candidates; those whose
 signatures agree in `threshold` of all places are near, and whatever a chain of near ones connects is one cluster. A document of fewer
 than `ngram` words is not compared; `exact_copies` is for those.
 """
@@ -32,11 +31,11 @@ class NearDuplicates(Wide):
     threshold: float = Field(default=0.8, gt=0, le=1, description="share of n-grams in common, as signatures estimate it")
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
-        from data_pipeline.dedup.minhash import band_keys, shingles_of, signature
-        from data_pipeline.measures.view import view_of
+        from data_pipeline.dedup.minhash import band_keys, signature
+        from data_pipeline.dedup.shingles import shingles_of
 
         def survey(document: Document, marks: np.ndarray) -> Found:
-            shingles = shingles_of(view_of(document.text).words(without_spaces=True).ids, self.ngram)
+            shingles = shingles_of(document.text, self.ngram)
             side = signature(shingles, self.bands * self.rows)
             return Found(band_keys(side, self.bands) if shingles.size else np.zeros(0, np.uint64), side=side)
 

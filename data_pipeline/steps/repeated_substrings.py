@@ -32,7 +32,7 @@ class RepeatedSubstrings(Wide):
     shortest_document: int = Field(default=0, ge=0, description="characters; shorter documents are left alone. ROOTS: 6000")
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
-        winnow = Winnow(size=self.bytes, gram=self.bytes // 2)
+        winnow = Winnow(size=self.bytes, gram=self.bytes * 5 // 8)
 
         def first(document: Document, marks: np.ndarray) -> Found:
             if len(document.text) < self.shortest_document:

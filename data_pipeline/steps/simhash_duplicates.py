@@ -2,7 +2,9 @@
 
 As ROOTS did with OSCAR: windows of six characters of the text in small letters without punctuation; in English, windows of six words.
 Mended (`dedup/simhash.py`): the last window counts, and so does a text shorter than a window; the published code found all
-texts of six characters or fewer alike.
+texts of six characters or fewer alike. It also counted a window as often as it occurs, so pages with rulers and indents were all
+alike: of 2,000 pages of documentation it took 374 for copies, and 343 of them had less than a tenth of their word 5-grams in common with
+their first. Counted once each (`counted: once`), 33 are found, all of them with nine tenths in common; `counted: each` is as published.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from data_pipeline.documents import Document
 from data_pipeline.steps import STEPS, ApplyMarked, Found, SidesOf, SurveyOf, Wide
 from data_pipeline.steps._copies import dropped_as
 
+_BLOCKS = 6
+
 
 @STEPS.register
 class SimhashDuplicates(Wide):
@@ -25,6 +29,7 @@ class SimhashDuplicates(Wide):
     across: ClassVar[bool] = True
     window: int = Field(default=6, ge=1, description="characters, or words")
     by_words: tuple[str, ...] = Field(default=("en",), description="languages whose windows are of words")
+    counted: Literal["once", "each"] = Field(default="once", description="a window that occurs several times")
     distance: Literal[1, 2, 3, 4, 5] = Field(default=4, description="bits in which two may differ; they are looked up in 6 blocks")
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
@@ -34,6 +39,7 @@ class SimhashDuplicates(Wide):
 
         def survey(document: Document, marks: np.ndarray) -> Found:
             hashes = windows(values_of(document.text), self.window)
+            hashes = np.unique(hashes) if self.counted == "once" else hashes
             if not hashes.size:
                 return Found(np.zeros(0, np.uint64))
             bits = fingerprint(hashes)
@@ -54,9 +60,6 @@ class SimhashDuplicates(Wide):
 
     def marked(self, language: str | None) -> ApplyMarked:
         return dropped_as("near duplicate")
-
-
-_BLOCKS = 6
 
 
 def _characters(text: str) -> np.ndarray:
