@@ -22,14 +22,26 @@ def words(text: str) -> str:
     return escape(text.translate(_CONTROLS))
 
 
+def keyed(text: str) -> str:
+    """A name_with_parts, which may break between them."""
+    return words(text).replace("_", "_<wbr>")
+
+
+def language(code: str | None, content: str = "text") -> str:
+    """A language's code; the script adds what the reader's browser calls it."""
+    if not code:
+        return ""
+    return f"<bdi>{words(code)}</bdi> <small>code</small>" if content == "code" else f"<bdi data-language>{words(code)}</bdi>"
+
+
 def named(text: str) -> str:
     """A name or id in whatever script, whose direction does not spread."""
     return f"<bdi>{words(text)}</bdi>"
 
 
-def quoted(text: str, kind: str = "") -> str:
+def quoted(text: str) -> str:
     """A piece of a document, in the direction of its own script."""
-    return f'<pre dir="auto"{f" class={kind}" if kind else ""}>{words(text)}</pre>'
+    return f'<pre dir="auto">{words(text)}</pre>'
 
 
 def anchor(name: str) -> str:

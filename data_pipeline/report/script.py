@@ -1,4 +1,5 @@
-"""The page's script: tables sort by a press on a head, a field narrows the sources, a link opens what it leads to.
+"""The page's script: tables sort by a press on a head, a field narrows the sources, a link opens what it leads to,
+and languages get the names that the browser has for them.
 
 Everything is there and can be read without it.
 """
@@ -27,6 +28,14 @@ for (const field of document.querySelectorAll("input[data-narrows]")) {
       each.hidden = !asked.every(word => text.includes(word));
     }
   });
+}
+const languages = new Intl.DisplayNames(["en"], { type: "language" });
+for (const each of document.querySelectorAll("[data-language]")) {
+  const code = each.textContent, name = /^[a-z]{2,3}$/.test(code) ? languages.of(code) : code;
+  if (name === code) continue;
+  const small = document.createElement("small");
+  small.textContent = name;
+  each.after(" ", small);
 }
 const reveal = () => {
   const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));

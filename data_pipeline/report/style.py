@@ -6,11 +6,11 @@ said in words or numbers beside it.
 
 _LIGHT = {
     "ground": "#ffffff", "panel": "#f6f7f9", "line": "#d5d9e0", "ink": "#1b1f27", "soft": "#565e6c", "rest": "#e9ecf1",
-    "kept": "#2f6fb7", "held": "#17805f", "lost": "#bd7100", "broken": "#b3261e", "mark": "#1b1f27", "code": "#8450b4",
+    "kept": "#2f6fb7", "held": "#17805f", "lost": "#bd7100", "broken": "#b3261e", "mark": "#1b1f27", "code": "#8450b4", "marked": "#ffe3a8",
 }  # fmt: skip
 _DARK = {
     "ground": "#14171c", "panel": "#1c2027", "line": "#363c47", "ink": "#e8eaee", "soft": "#a6aebb", "rest": "#262b34",
-    "kept": "#6ea8e8", "held": "#57c7a3", "lost": "#f0a640", "broken": "#ff8a80", "mark": "#e8eaee", "code": "#c09be6",
+    "kept": "#6ea8e8", "held": "#57c7a3", "lost": "#f0a640", "broken": "#ff8a80", "mark": "#e8eaee", "code": "#c09be6", "marked": "#5c4716",
 }  # fmt: skip
 
 _RULES = """
@@ -26,7 +26,7 @@ code { font: .875em ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation M
 nav { position: sticky; top: 0; z-index: 1; background: var(--ground); border-bottom: 1px solid var(--line); margin: 1.25rem 0 0; overflow-x: auto }
 nav ul { display: flex; gap: 1.25rem; list-style: none; margin: 0; padding: .6rem 0; white-space: nowrap; font-size: .875rem }
 nav a { color: var(--soft); text-decoration: none } nav a:hover { color: var(--ink) }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); gap: .75rem; margin: 1.25rem 0 0; padding: 0 }
+.figures { display: grid; grid-template-columns: repeat(4, 1fr); gap: .75rem; margin: 1.25rem 0 0; padding: 0 }
 .figures div { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .7rem .9rem }
 .figures dt { color: var(--soft); font-size: .8rem } .figures dd { margin: 0; font-size: 1.35rem; font-weight: 600; line-height: 1.3 }
 .figures small { display: block; font-size: .8rem; font-weight: 400; color: var(--soft); line-height: 1.4 }
@@ -39,16 +39,16 @@ nav a { color: var(--soft); text-decoration: none } nav a:hover { color: var(--i
 .legend i.mark { width: .25em; height: 1em }
 .row, summary.row { display: grid; grid-template-columns: 14rem minmax(4rem, 1fr) 15rem; gap: .1rem 1rem; align-items: center; padding: .22rem 0; font-size: .9rem }
 .row .name { overflow: hidden; text-overflow: ellipsis } .row .told { color: var(--soft); font-size: .85rem }
-.short .row { grid-template-columns: 10rem minmax(4rem, 1fr) 9rem }
+.short .bars { columns: 2 26rem; column-gap: 3rem } .short .row { grid-template-columns: 7.5rem minmax(3rem, 1fr) 9.5rem; break-inside: avoid }
 svg.bar { display: block; width: 100%; height: 1rem }
 .rest { fill: var(--rest); background: var(--rest) } .kept { fill: var(--kept); background: var(--kept) } .held { fill: var(--held); background: var(--held) }
 .lost { fill: var(--lost); background: var(--lost) } .broken { fill: var(--broken) } i.broken { background: var(--broken) }
 .code { fill: var(--code) } i.code { background: var(--code) } .mark { fill: var(--mark) } i.mark { background: var(--mark) }
 details { margin: 0 } summary { cursor: pointer } summary::marker { color: var(--soft) }
 .funnel > * { border-bottom: 1px solid var(--line) } .funnel > .row { padding-left: 1.1rem }
-.funnel summary { display: grid; grid-template-columns: 13.9rem minmax(4rem, 1fr) 15rem; gap: .1rem 1rem; align-items: center; padding: .35rem 0 .35rem 1.1rem; font-size: .9rem; position: relative }
+.funnel summary { display: grid; grid-template-columns: 14rem minmax(4rem, 1fr) 15rem; gap: .1rem 1rem; align-items: center; padding: .35rem 0 .35rem 1.1rem; font-size: .9rem; position: relative }
 .funnel summary::before { content: "\\25b8"; position: absolute; left: 0; color: var(--soft) } .funnel [open] > summary::before { content: "\\25be" }
-.funnel summary .told { color: var(--soft); font-size: .85rem } .funnel summary .name { font-weight: 500; overflow-wrap: anywhere }
+.funnel summary .told { color: var(--soft); font-size: .85rem } .funnel summary .name { font-weight: 500 }
 .inner { padding: .25rem 0 1rem 1.1rem } .inner > p { margin: .25rem 0 }
 .inner summary, .plain > summary { display: block; padding: .3rem 0 .3rem 1.1rem; position: relative; font-size: .9rem }
 .plain > summary::before { content: "\\25b8"; position: absolute; left: 0; color: var(--soft) } .plain[open] > summary::before { content: "\\25be" }
@@ -59,13 +59,18 @@ pre { margin: .2rem 0; font: .85rem/1.45 ui-monospace, SFMono-Regular, Menlo, Co
   background: var(--panel); border-radius: .35rem; padding: .45rem .6rem; max-height: 14rem; overflow: auto; tab-size: 4 }
 .change { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .2rem .6rem }
 .change pre.before { border-left: 3px solid var(--lost) } .change pre.after { border-left: 3px solid var(--held) }
+mark { background: var(--marked); color: inherit; border-radius: .15em }
 .scroll { overflow-x: auto; max-width: 100% }
-table { border-collapse: collapse; font-size: .875rem; margin: .5rem 0; min-width: 60% }
+table { border-collapse: collapse; font-size: .875rem; margin: .5rem 0 } table.wide { width: 100% }
 th { text-align: left; color: var(--soft); font-weight: 500; white-space: nowrap; vertical-align: bottom } td, th { padding: .32rem 1rem .32rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-td:last-child, th:last-child { padding-right: 0 } tfoot td { font-weight: 600; border-bottom: 0 } tfoot .unmeasured { font-weight: 400 }
+td:last-child, th:last-child { padding-right: 0 } tfoot td { font-weight: 600; border-bottom: 0 } tfoot .cut { max-width: 9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+td small { color: var(--soft) } .name small { color: var(--soft) }
+.unmeasured { font-weight: 400 }
 .number { text-align: right; white-space: nowrap } td:first-child { white-space: nowrap }
 th button { all: unset; cursor: pointer } th button:focus-visible { outline: 2px solid var(--kept); outline-offset: 2px }
 th[aria-sort=ascending] button::after { content: " \\2191" } th[aria-sort=descending] button::after { content: " \\2193" }
+.cut { max-width: 9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+td small { color: var(--soft) } .name small { color: var(--soft) }
 .unmeasured { color: var(--soft); font-style: italic; font-size: .85em }
 .warn { color: var(--broken); font-weight: 600 }
 input[type=search] { font: inherit; font-size: .9rem; color: inherit; background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .35rem .7rem; width: min(22rem, 100%); margin: .5rem 0 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Generic, TypeVar
 
+_MANY = 6
 Row = TypeVar("Row")
 
 
@@ -34,7 +35,8 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row], *, total: Row | N
     body = "".join(f"<tr>{_cells(columns, row)}</tr>" for row in rows)
     foot = f"<tfoot><tr>{_cells(columns, total)}</tr></tfoot>" if total is not None else ""
     named = f' id="{key}"' if key else ""
-    return f'<div class="scroll"><table class="sorts"{named}><thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}</table></div>'
+    kind = "sorts wide" if len(columns) >= _MANY else "sorts"
+    return f'<div class="scroll"><table class="{kind}"{named}><thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}</table></div>'
 
 
 def _head(column: Column[Row]) -> str:

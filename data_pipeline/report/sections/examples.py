@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher
 
 from data_pipeline.report.groups import Example
 from data_pipeline.report.markup import link, named, quoted, words
@@ -21,9 +22,24 @@ def of_source(said: Mapping[str, str], where: str = "") -> str:
     if "text" in said:
         return f'<div class="example">{head}{quoted(said["text"])}</div>'
     if "before" in said or "after" in said:
-        both = quoted(said.get("before", ""), "before") + quoted(said.get("after", ""), "after")
-        return f'<div class="example">{head}<div class="change">{both}</div></div>'
+        return f'<div class="example">{head}<div class="change">{_change(said.get("before", ""), said.get("after", ""))}</div></div>'
     return f'<div class="example">{head}</div>'
+
+
+def _change(before: str, after: str) -> str:
+    """Both texts with what differs marked: a blank of another kind looks the same. They are cut off at one length, so what
+    only one of them has at its end is no difference."""
+    old, new = "", ""
+    for kind, i, i_end, j, j_end in SequenceMatcher(a=before, b=after, autojunk=False).get_opcodes():
+        cut_off = kind in ("insert", "delete") and (i_end, j_end) == (len(before), len(after))
+        same = kind == "equal" or cut_off
+        old += _marked(before[i:i_end], same)
+        new += _marked(after[j:j_end], same)
+    return f'<pre dir="auto" class="before">{old}</pre><pre dir="auto" class="after">{new}</pre>'
+
+
+def _marked(text: str, same: bool) -> str:
+    return words(text) if same or not text else f"<mark>{words(text)}</mark>"
 
 
 def unread(examples: Iterable[Mapping[str, str]]) -> str:

@@ -6,7 +6,7 @@ from html import escape
 
 from data_pipeline.report.facts import Facts
 from data_pipeline.report.groups import Group, Stage, added, stages
-from data_pipeline.report.markup import bar, count, link, opens, row, section, share, words
+from data_pipeline.report.markup import bar, count, keyed, link, opens, row, section, share, words
 from data_pipeline.report.sections.examples import example, unread
 
 _EXAMPLES = 6
@@ -44,7 +44,7 @@ def _lost(dropped: float, read: float) -> str:
 
 def _stage(stage: Stage, left: float, read: float) -> str:
     changed = f" · changes {count(stage.changed)}" if stage.changed else ""
-    head = row(words(stage.name), _bar(left, stage.dropped, read), _lost(stage.dropped, read) + changed)
+    head = row(keyed(stage.name), _bar(left, stage.dropped, read), _lost(stage.dropped, read) + changed)
     lost = stage.characters_read - stage.characters_kept
     told = f"Saw {count(stage.read)} documents of {count(stage.sources)} sources."
     told += f" {count(lost)} of {count(stage.characters_read)} characters went ({share(lost / stage.characters_read)})." if lost > 0 else ""
@@ -62,7 +62,7 @@ def _reason(stage: Stage, reason: str) -> str:
 def _most(by_source: dict[str, int]) -> str:
     shown = list(by_source.items())[:_SOURCES]
     others = f" and {len(by_source) - len(shown):,} other sources" if len(by_source) > len(shown) else ""
-    return "Most in " + ", ".join(f"{link(name)} {count(number)}" for name, number in shown) + others + "."
+    return "Most in " + ", ".join(f"{link(name)}&nbsp;{count(number)}" for name, number in shown) + others + "."
 
 
 def _examples(head: str, stage: Stage, reason: str, before: str = "") -> str:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from data_pipeline.report.facts import Facts
 from data_pipeline.report.groups import Group, by_language
-from data_pipeline.report.markup import count, named, opens, section, words
+from data_pipeline.report.markup import count, opens, section, words
+from data_pipeline.report.sections.languages import name_of
 from orchestrator.units import format_count
 
 _DRAWN = 12
@@ -40,4 +41,4 @@ def histogram(numbers: Sequence[int], bins: int, kind: str = "") -> str:
 
 
 def _figure(group: Group, bins: int) -> str:
-    return f"<figure><figcaption>{named(group.name)} <small>{count(sum(group.lengths))} documents</small></figcaption>{histogram(group.lengths, bins)}</figure>"
+    return f"<figure><figcaption>{name_of(group)} <small>{count(sum(group.lengths))} documents</small></figcaption>{histogram(group.lengths, bins)}</figure>"

@@ -21,6 +21,7 @@ from data_pipeline.report.markup import (
     share,
     words,
 )
+from data_pipeline.report.sections.languages import name_of
 from data_pipeline.report.sections.overview import epochs_taken
 from data_pipeline.report.tables import Column, number, table
 
@@ -59,7 +60,7 @@ def _planned_share(facts: Facts, source: SourceFacts) -> float | None:
 def _plot(facts: Facts, realised: Value) -> str:
     """By language where there are many sources, else by source."""
     many = len(facts.sources) > _DRAWN
-    groups = [(named(group.name), group.sources) for group in by_language(facts.sources)] if many else [(link(source.name), (source,)) for source in facts.sources]
+    groups = [(name_of(group), group.sources) for group in by_language(facts.sources)] if many else [(link(source.name), (source,)) for source in facts.sources]
     sums = [(head, sum(source.weight or 0.0 for source in members), sum(realised(source) or 0.0 for source in members)) for head, members in groups]
     sums.sort(key=lambda entry: -entry[1])
     most = max((max(asked, given) for _, asked, given in sums), default=0.0)

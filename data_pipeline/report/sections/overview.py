@@ -53,10 +53,11 @@ def figures(facts: Facts) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Heed:
-    """Something to look at: what, and the sources that it is about."""
+    """Something to look at: what (markup), and the sources or languages that it is about."""
 
     said: str
     sources: tuple[str, ...] = ()
+    languages: str = ""
     broken: bool = False
 
 
@@ -71,20 +72,36 @@ def heeds(facts: Facts, consumed: Consumed | None) -> list[Heed]:
                "{} of {} sources kept less than a tenth of their documents"),
         _about(sources, lambda source: far_off(facts, source, consumed), f"{{}} of {{}} sources are given a share more than {_OFF:.0%} off what was asked"),
     ]  # fmt: skip
-    unchecked: dict[str, list[str]] = {}
-    for source in sources:
-        for note in dict.fromkeys(note for step in source.steps for note in step.notes):
-            unchecked.setdefault(note, []).append(source.name)
-    found += [Heed(said=f"{words(note)} ({len(names)} of {len(sources)} sources)", sources=tuple(names)) for note, names in unchecked.items()]
+    found += _notes(sources)
     unsaid = [source.name for source in sources if source.language is None]
     found += [Heed(said=f"{len(unsaid)} of {len(sources)} sources do not say their language", sources=tuple(unsaid))] if unsaid else []
     return [each for each in found if each is not None]
 
 
+def _notes(sources: Sequence[SourceFacts]) -> list[Heed]:
+    """What steps could not check. Notes that differ in nothing but their language are one, with all its languages."""
+    told: dict[str, dict[str, list[str]]] = {}
+    for source in sources:
+        language = source.language or ""
+        for note in dict.fromkeys(note for step in source.steps for note in step.notes):
+            about, named = (note.replace(repr(language), "…"), language) if language and repr(language) in note else (note, "")
+            told.setdefault(about, {}).setdefault(named, []).append(source.name)
+    found = []
+    for note, sources_of in told.items():
+        names = [name for each in sources_of.values() for name in each]
+        languages = ", ".join(sorted(filter(None, sources_of)))
+        of = f"{len(names)} of {len(sources)} sources"
+        if languages:
+            found.append(Heed(said=f"{words(note)} <small>({of})</small>", languages=languages))
+        else:
+            found.append(Heed(said=f"{words(note)} <small>({of})</small>", sources=tuple(names)))
+    return found
+
+
 def attention(facts: Facts, consumed: Consumed | None) -> str:
     """The list as markup; "" when there is nothing."""
     items = [
-        f"<li{' class=broken' if heed.broken else ''}>{heed.said}{_names(heed.sources)}</li>" for heed in heeds(facts, consumed)
+        f"<li{' class=broken' if heed.broken else ''}>{heed.said}{_names(heed)}</li>" for heed in heeds(facts, consumed)
     ]  # fmt: skip
     return f'<ul class="heed">{"".join(items)}</ul>' if items else ""
 
@@ -125,11 +142,11 @@ def _about(sources: Sequence[SourceFacts], chosen: Callable[[SourceFacts], bool]
     return Heed(said=escape(said.format(len(names), len(sources))), sources=names, broken=broken) if names else None
 
 
-def _names(sources: tuple[str, ...]) -> str:
-    if not sources:
-        return ""
-    more = f" and {len(sources) - _NAMED:,} more" if len(sources) > _NAMED else ""
-    return f'<div class="names">{", ".join(link(name) for name in sources[:_NAMED])}{more}</div>'
+def _names(heed: Heed) -> str:
+    if heed.languages:
+        return f'<div class="names">{words(heed.languages)}</div>'
+    more = f" and {len(heed.sources) - _NAMED:,} more" if len(heed.sources) > _NAMED else ""
+    return f'<div class="names">{", ".join(link(name) for name in heed.sources[:_NAMED])}{more}</div>'
 
 
 def times(facts: Facts) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from data_pipeline.report.facts import Facts
 from data_pipeline.report.groups import Group, by_language
-from data_pipeline.report.markup import bar, bars, count, link, named, opens, row, section, words
+from data_pipeline.report.markup import bar, bars, count, link, opens, row, section, words
 from data_pipeline.report.sections.examples import of_source
+from data_pipeline.report.sections.languages import name_of
 from data_pipeline.report.tables import Column, number, table
 
 _SAMPLES = 8
@@ -35,7 +36,7 @@ def _samples(facts: Facts, kind: str) -> str:
 
 def _by_language(facts: Facts, kinds: list[str]) -> str:
     groups = [group for group in by_language(facts.sources) if group.personal_data]
-    columns: list[Column[Group]] = [Column(head="Language", shown=lambda group: named(group.name)), *(_kind(kind) for kind in kinds)]
+    columns: list[Column[Group]] = [Column(head="Language", shown=name_of), *(_kind(kind) for kind in kinds)]
     columns.append(number("per million characters", lambda group: group.ratio(lambda source: sum((source.personal_data or {}).values()) * 1e6, lambda source: source.characters), lambda value: "" if value is None else f"{value:,.1f}"))
     return opens("by language", table(columns, groups), "plain")
 

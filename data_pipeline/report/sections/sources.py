@@ -37,10 +37,10 @@ def sources(facts: Facts) -> str:
         Column(head="Language", shown=lambda group: named(group.sources[0].language or "")),
         *in_and_out(),
         number("Kept", _kept, share, "of its documents"),
-        number("Tokens per word", lambda group: group.fertility, decimal),
-        number("Bytes per token", lambda group: group.bytes_per_token, decimal),
+        number("Tokens/word", lambda group: group.fertility, decimal, "fertility"),
+        number("Bytes/token", lambda group: group.bytes_per_token, decimal),
         number("Unread", lambda group: group.sources[0].rejected.records, count, "records and files that could not be read"),
-        Column(head="Licence", shown=lambda group: named(group.sources[0].licence or "")),
+        Column(head="Licence", shown=lambda group: _licence(group.sources[0].licence or "")),
     ]
     groups = [Group(name=source.name, sources=(source,)) for source in facts.sources]
     field = '<input type="search" hidden placeholder="name, language or licence" aria-label="narrow the sources" data-narrows="{}">'
@@ -52,6 +52,11 @@ def sources(facts: Facts) -> str:
     return section("Sources", "", ("" if few else field.format("#all-sources tbody tr")) + everything, "sources") + section(
         "Each source", "", ("" if few else field.format("details.source")) + entries, "each"
     )
+
+
+def _licence(said: str) -> str:
+    """Some sources say a paragraph."""
+    return f'<div class="cut" title="{escape(said)}">{named(said)}</div>'
 
 
 def _kept(group: Group) -> float | None:
