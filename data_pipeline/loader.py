@@ -55,7 +55,7 @@ class Loader:
     def __init__(self, prepared: Prepared, *, sequence_length: int, seed: int) -> None:
         self.prepared = prepared
         self.sequence_length = sequence_length
-        self.order = SampleOrder(
+        self.order = SampleOrder.plain(
             tokens_per_source=tuple(source.train_tokens for source in prepared.sources),
             weights=tuple(source.weight for source in prepared.sources),
             sequence_length=sequence_length,
@@ -102,7 +102,7 @@ class Loader:
         streams = [_Stream(self.prepared, source.name, "validation") for source in self.prepared.sources]
         sources, starts = validation_windows(
             tokens_per_source=[len(stream) for stream in streams],
-            weights=self.order.weights,
+            weights=[source.weight for source in self.prepared.sources],
             sequence_length=self.sequence_length,
             samples=samples,
             fingerprint=self.prepared.fingerprint,
