@@ -89,13 +89,8 @@ class Segment:
         place = permute(offset - first[which], in_one, keys[which])
         chunk, part = np.divmod(place, self.parts)
         last = np.cumsum(slots, axis=1)
-        if self._even:
-            source = np.searchsorted(last[0], chunk, side="right") if len(last) else chunk
-        else:
-            source = np.empty_like(chunk)
-            for each in range(len(blocks)):
-                chosen = which == each
-                source[chosen] = np.searchsorted(last[each], chunk[chosen], side="right")
+        apart = np.arange(len(blocks), dtype=np.int64) * (int(sizes.max(initial=0)) + 1)  # one row of `last` after the other
+        source = np.searchsorted((last + apart[:, None]).ravel(), chunk + apart[which], side="right") - which * len(self.whole)
         rank = self.cursor[source] + given[which, source] + chunk - (last - slots)[which, source]
         return source, rank, part
 
