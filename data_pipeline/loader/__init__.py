@@ -44,7 +44,7 @@ class Loader:
         self.sequence_length = sequence_length
         self.apart = apart
         self.storage = storage or Here(prepared.folder, prepared.files)
-        self.order = SampleOrder(
+        self.order = SampleOrder.plain(
             tokens_per_source=tuple(source.train_tokens for source in prepared.sources),
             weights=tuple(source.weight for source in prepared.sources),
             sequence_length=sequence_length,
@@ -82,7 +82,7 @@ class Loader:
         """
         source, start = validation_windows(
             tokens_per_source=[source.validation_tokens for source in self.prepared.sources],
-            weights=self.order.weights,
+            weights=[source.weight for source in self.prepared.sources],
             sequence_length=self.sequence_length,
             samples=samples,
             fingerprint=self.prepared.fingerprint,

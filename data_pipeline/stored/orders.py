@@ -18,7 +18,7 @@ class Windows:
 
     def pieces(self, indices: np.ndarray) -> Pieces:
         source, epoch, start = self.order.locate(indices)
-        length = np.full(len(start), self.order.sequence_length + 1, dtype=np.int64)
+        length = self.order.lengths(indices) + 1
         return Pieces(sample=np.arange(len(start)), source=source, epoch=epoch, start=start, length=length)
 
 

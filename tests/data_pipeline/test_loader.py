@@ -94,10 +94,10 @@ def documents_of(prepared: Prepared, split: Any) -> dict[tuple[str, str], tuple[
 
 def test_an_epoch_in_the_ledger_covers_every_token_of_a_source_once(small: Prepared) -> None:
     ours = loader(small)
-    windows, slots = int(ours.order.windows[1]), int(ours.order.slots[1])
+    windows, slots = int(ours.order.chunks[1]), int(ours.order.segments[0].whole[1])
     first_epoch = [
         origin
-        for origin in ours.describe(np.arange(ours.order.block * (windows // slots + 1)))
+        for origin in ours.describe(np.arange(ours.order.segments[0].size * (windows // slots + 1)))
         if origin.source == "letters" and origin.epoch == 0
     ]
     assert sum(span.end - span.start for origin in first_epoch for span in origin.spans) == windows * (
