@@ -7,7 +7,7 @@ terminal (screen.py) and the gauges of a dashboard show the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 _WINDOW_S = 20.0  # over which speed is measured: a slow block is seen soon, a pause between two is not
@@ -167,3 +167,13 @@ def gauges(progress: Progress) -> dict[str, float]:
         "orchestrator_data_eta_seconds": progress.eta_s,
     }
     return {name: float(value) for name, value in values.items() if value is not None}
+
+
+def told(say: Callable[[str], None]) -> Callable[[Event], None]:
+    """Gives only what is to be read, as text."""
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Line):
+            say(event.text)
+
+    return tell
