@@ -75,7 +75,7 @@ class Warc(FileSource):
     def _visible(self, html: str) -> str:
         from resiliparse.extract.html2text import extract_plain_text
 
-        return cast(str, extract_plain_text(html, main_content=self.main_content))
+        return extract_plain_text(html, main_content=self.main_content)
 
 
 class _Stream:
@@ -171,7 +171,8 @@ def _from_brotli(body: bytes, longest: int) -> bytes | None:
 
 def _joined(body: bytes) -> bytes | None:
     """The chunks of RFC 9112, section 7.1, put together; None if it is not in chunks, as many crawlers keep it."""
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while (end := body.find(b"\r\n", at)) >= 0:
         try:
             size = int(body[at:end].split(b";")[0], 16)
@@ -188,5 +189,5 @@ def _decoded(body: bytes, charset: str | None) -> str:
     """By the charset of the answer's header, else what the page says of itself, else what its bytes look like."""
     from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
 
-    said = map_encoding_to_html5(charset) if charset else None
-    return cast(str, bytes_to_str(body, said or detect_encoding(body, from_html_meta=True), strip_bom=True))
+    said = map_encoding_to_html5(charset) if charset else detect_encoding(body, from_html_meta=True)
+    return bytes_to_str(body, said or "utf-8", strip_bom=True)
