@@ -53,7 +53,7 @@ class Warc(FileSource):
             yield Document(id=where, text=found, source=self.name, meta=meta)
 
     def _text(self, record: Any) -> tuple[Literal["text", "problem"], str]:
-        if record.record_type.name == "conversion":
+        if _kind(record) == "conversion":
             try:
                 return "text", record.reader.read().decode("utf-8-sig")
             except UnicodeDecodeError as error:
@@ -121,10 +121,17 @@ def _records(stream: _Stream) -> Iterator[Any]:
 
 
 def _is_document(record: Any) -> bool:
-    """Whether a record holds a text or a page. A cut header says no length."""
-    if record.headers.get("Content-Length") is None:
+    """Whether a record holds a text or a page. Raises Broken for a header that was cut, or is damaged: it says no length."""
+    said = record.headers.get("Content-Length")
+    if said is None:
         raise Broken("ends in the middle of a record; fetch or write the file again")
-    return record.record_type.name in ("response", "conversion")
+    if not (said.isascii() and said.isdigit()):
+        raise Broken("is damaged: a record without a length; fetch or write the file again")
+    return _kind(record) in ("response", "conversion")
+
+
+def _kind(record: Any) -> str:
+    return (record.headers.get("WARC-Type") or "").lower()
 
 
 def _hold_whole(record: Any) -> None:
