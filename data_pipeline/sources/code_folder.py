@@ -6,7 +6,7 @@ are in no programming language known here, such as pictures and tables, are not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -86,23 +86,27 @@ class CodeFolder(Source):
             problem = part.problem
             if problem is None:
                 try:
-                    yield self._document(part, licences)
+                    found = self._document(part, licences)
+                    yield from () if found is None else (found,)
                     continue
                 except Broken as error:
                     problem = str(error)
             yield Rejected(where=part.name, reason=problem)
 
-    def _document(self, part: CodeFile, licences: dict[FoundFile, str | None]) -> Document | Rejected:
+    def _document(self, part: CodeFile, licences: dict[FoundFile, str | None]) -> Document | Rejected | None:
+        """None for a file that only its text shows to be in a language that is not asked for."""
         with opened(part.file) as stream:
             raw = stream.read()
-        name = part.file.name
+        name, language = part.file.name, code.language_of(part.file.name, raw)
+        if language not in self._languages():
+            return None
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             return Rejected(where=name, reason=code.left_out_file(name, raw) or not_utf_8(error))
         if problem := code.left_out_file(name, raw) or problem_of(text):
             return Rejected(where=name, reason=problem)
-        meta: dict[str, object] = {"path": name, "language": code.language_of(name, raw)}
+        meta: dict[str, object] = {"path": name, "language": language}
         if licence := tag_of(raw) or _licence(part.licences, licences):
             meta["license"] = licence
         return Document(id=name, text=text, source=self.name, meta=meta)
@@ -120,6 +124,7 @@ class CodeFolder(Source):
 
     def _walk(self, origin: str, system: object, root: str, prefix: str) -> Iterator[CodeFile]:
         above: dict[str, tuple[FoundFile, ...]] = {}
+        wanted = set(self._languages())
         for folder, folders, files in system.walk(root, detail=True, topdown=True):  # type: ignore[attr-defined]
             inside = folder.rstrip("/").removeprefix(root.lstrip("/") if not folder.startswith("/") else root).strip("/")
             found = [
@@ -129,10 +134,9 @@ class CodeFolder(Source):
             ]
             own = tuple(file for file in found if is_licence_file(file.name))
             above[inside] = licences = own or above.get(inside.rpartition("/")[0], ())
-            yield from (self._part(file, licences) for file in found if self._wants(file.name))
+            yield from (self._part(file, licences) for file in found if wanted & code.possible_languages(file.name))
             for name, info in sorted(folders.items()):
-                problem = "a link to a folder" if info.get("islink") else code.left_out_folder(name)
-                if problem:
+                if problem := code.left_out_folder(name):
                     del folders[name]
                     place = f"{prefix}{inside}/{name}/" if inside else f"{prefix}{name}/"
                     yield CodeFile(file=FoundFile(origin=origin, path=path_of(info), name=place, size=0, stamp=""), problem=problem)
@@ -141,10 +145,8 @@ class CodeFolder(Source):
         size, stamp = size_and_stamp(system, path, info)
         return FoundFile(origin=origin, path=path, name=name, size=size, stamp=stamp)
 
-    def _wants(self, name: str) -> bool:
-        said = self.languages or ((self.language,) if self.language else tuple(code.PROGRAMS))
-        found = code.language_of_name(name)
-        return found in said or (found == "c" and "cpp" in said and name.lower().endswith(".h"))
+    def _languages(self) -> Collection[str]:
+        return self.languages or ((self.language,) if self.language else code.PROGRAMS)
 
     def _part(self, file: FoundFile, licences: tuple[FoundFile, ...]) -> CodeFile:
         problem = "is an empty file" if file.size == 0 else too_long(file.size, self.longest) if file.size > self.longest else None
