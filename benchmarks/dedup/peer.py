@@ -1,6 +1,7 @@
 """datatrove's MinHash signatures of the given documents; run by the peer's own Python.
 
-Reads a JSON file {texts}; for each line on standard input makes all signatures once and prints a JSON line of the processor seconds.
+Reads a JSON file {texts}; for each line on standard input makes all signatures once and prints a JSON line of
+the processor seconds.
 """
 
 import json

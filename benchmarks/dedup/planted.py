@@ -1,4 +1,4 @@
-"""Copies of known likeness among real documents: how many of those that must be found are, and of those that must not be."""
+"""Copies of known likeness among real documents: how many that must be found are, and how many that must not be."""
 
 from __future__ import annotations
 
@@ -15,27 +15,31 @@ Share = Callable[[str, str], float]
 def outcomes(name: str, texts: list[str]) -> list[str | Drop]:
     step = STEPS.get(name)(step=name)
     assert isinstance(step, Wide)
-    return run_wide(step, [Document(id=str(number), text=text, source="bench") for number, text in enumerate(texts)])[0]
+    documents = [Document(id=str(number), text=text, source="bench") for number, text in enumerate(texts)]
+    return run_wide(step, documents)[0]
 
 
 def without_copies(texts: list[str]) -> list[str]:
     """Those that no other one is like, so that whatever is found was planted."""
     for name in ("exact_copies", "near_duplicates", "simhash_duplicates"):
-        texts = [text for text, outcome in zip(texts, outcomes(name, texts), strict=True) if not isinstance(outcome, Drop)]
+        texts = [outcome for outcome in outcomes(name, texts) if not isinstance(outcome, Drop)]
     return texts
 
 
 def words_in_common(one: str, other: str) -> float:
     """Of their sets of five words in a row: the share of both in either."""
-    return _share(*({tuple(words[place : place + 5]) for place in range(len(words) - 4)} for words in (one.split(), other.split())))
+    split = (one.split(), other.split())
+    return _share(*({tuple(words[place : place + 5]) for place in range(len(words) - 4)} for words in split))
 
 
 def characters_in_common(one: str, other: str) -> float:
     return _share(*({text[place : place + 6] for place in range(len(text) - 5)} for text in (one, other)))
 
 
-def near(name: str, texts: list[str], share: Share, bands: list[tuple[float, float]], must: float, chance: random.Random) -> Iterator[str]:
-    """For each band of likeness how many of the planted copies are dropped; then recall from `must` on and precision against 0.5 and below."""
+def near(
+    name: str, texts: list[str], share: Share, bands: list[tuple[float, float]], must: float, chance: random.Random
+) -> Iterator[str]:
+    """For each band of likeness how many planted copies are dropped; recall from `must` on, precision from 0.5 down."""
     planted, likeness = [], []
     for low, high in bands:
         for text in texts:
@@ -50,30 +54,40 @@ def near(name: str, texts: list[str], share: Share, bands: list[tuple[float, flo
         yield f"{name:<22}{low:.3f} to {high:.3f} in common: {sum(inside):>5,} of {len(inside):>5,} found"
     good = [hit for hit, alike in zip(found, likeness, strict=True) if alike >= must]
     bad = sum(hit for hit, alike in zip(found, likeness, strict=True) if alike <= 0.5) + wrongly
-    yield f"{name:<22}recall {sum(good) / len(good):.3f} at {must:g} and above, precision {sum(good) / (sum(good) + bad):.3f} against 0.5 and below"
+    recall, precision = sum(good) / len(good), sum(good) / (sum(good) + bad)
+    yield f"{name:<22}recall {recall:.3f} at {must:g} and above, precision {precision:.3f} against 0.5 and below"
 
 
 def substrings(texts: list[str], chance: random.Random) -> Iterator[str]:
-    """Pieces of one half of the documents in the other: those of 50 bytes or more must go, shorter ones and all else must stay."""
-    texts = [outcome for outcome in outcomes("repeated_substrings", texts) if not isinstance(outcome, Drop) and len(outcome) > 600]
-    texts = [text for text, again in zip(texts, outcomes("repeated_substrings", texts), strict=True) if again == text]
+    """Pieces of one half of the documents in the other: those of 50 bytes or more must go, all else must stay."""
+    name = "repeated_substrings"
+    texts = [text for outcome in outcomes(name, texts) if len(text := _left(outcome)) > 600]
+    texts = [text for text, again in zip(texts, outcomes(name, texts), strict=True) if again == text]
     first, second = texts[: len(texts) // 2], texts[len(texts) // 2 :]
     planted, sizes = [], []
     for text in second:
         other = chance.choice(first)
         start = chance.randrange(len(other) - 400)
-        piece = other[start : start + chance.choice([chance.randint(20, 40), chance.randint(50, 70), chance.randint(71, 400)])]
+        size = chance.choice([chance.randint(20, 40), chance.randint(50, 70), chance.randint(71, 400)])
+        piece = other[start : start + size]
         place = chance.randrange(len(text))
         planted.append(text[:place] + piece + text[place:])
         sizes.append(len(piece.encode()))
-    found = outcomes("repeated_substrings", first + planted)
-    gone = [len(text.encode()) - len("" if isinstance(outcome, Drop) else outcome.encode()) for text, outcome in zip(first + planted, found, strict=True)]
+    given = first + planted
+    left = map(_left, outcomes(name, given))
+    gone = [len(before.encode()) - len(after.encode()) for before, after in zip(given, left, strict=True)]
     hits = list(zip(sizes, gone[len(first) :], strict=True))
     wanted = sum(size for size, _ in hits if size >= 50)
     right = sum(min(size, cut) for size, cut in hits if size >= 50)
     pieces = [cut >= size for size, cut in hits if size >= 50]
-    yield f"repeated_substrings   {sum(pieces):,} of {len(pieces):,} pieces of 50 bytes and more are cut whole; of shorter ones {sum(cut > 0 for size, cut in hits if size < 50):,} of {len(hits) - len(pieces):,}"
-    yield f"repeated_substrings   recall {right / wanted:.3f} of {wanted:,} planted bytes, precision {right / sum(gone):.3f} of {sum(gone):,} bytes cut"
+    shorter = [cut > 0 for size, cut in hits if size < 50]
+    yield f"{name:<22}pieces of 50 bytes and more: {sum(pieces):,} of {len(pieces):,} are cut whole"
+    yield f"{name:<22}shorter pieces: {sum(shorter):,} of {len(shorter):,} are cut"
+    yield f"{name:<22}recall {right / wanted:.3f} of {wanted:,} planted bytes, precision {right / sum(gone):.3f}"
+
+
+def _left(outcome: str | Drop) -> str:
+    return "" if isinstance(outcome, Drop) else outcome
 
 
 def _changed(text: str, share: float, measure: Share, chance: random.Random) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import tempfile
@@ -49,7 +48,8 @@ def minhash_lines(documents: list[Document], peer: str | None, runs: int) -> Ite
         "datasketch: hashes to signature": lambda: [_datasketch_of(each.tolist()) for each in shingles],
     }
     best = dict.fromkeys(works, float("inf"))
-    alike = sum(np.array_equal(signature(each, PERMUTATIONS), _datasketch_of(each.tolist())) for each in shingles)
+    both = ((signature(each, PERMUTATIONS), _datasketch_of(each.tolist())) for each in shingles)
+    alike = sum(np.array_equal(mine, theirs) for mine, theirs in both)
     with tempfile.TemporaryDirectory(prefix="dedup-") as folder:
         datatrove = _Datatrove(peer, texts, Path(folder)) if peer else None
         for _ in range(runs):
@@ -63,9 +63,9 @@ def minhash_lines(documents: list[Document], peer: str | None, runs: int) -> Ite
     size = sum(len(text.encode()) for text in texts)
     for name, seconds in best.items():
         ours = best["here: hashes to signature" if "hashes to" in name else "here: text to signature"]
-        told = f"{name:<36}{len(texts) / seconds:>10,.0f} docs/s {size / seconds / 1e6:>8.2f} MB/s"
+        told = f"{name:<36}" + _rate(len(texts), size, seconds)
         yield told + ("" if name.startswith("here") else f"   here x{seconds / ours:.1f}")
-    yield f"signatures equal to datasketch's in all {PERMUTATIONS} places, the same hashes given: {alike:,} of {len(texts):,} documents"
+    yield f"equal to datasketch's in all {PERMUTATIONS} places, given the same hashes: {alike:,} of {len(texts):,} signatures"
 
 
 def survey_lines(documents: list[Document], names: list[str], runs: int) -> Iterator[str]:
@@ -74,7 +74,7 @@ def survey_lines(documents: list[Document], names: list[str], runs: int) -> Iter
     for name in names:
         work = surveyed(name, documents)
         seconds = min(spent(work) for _ in range(runs))
-        yield f"{name + ', first look':<36}{len(documents) / seconds:>10,.0f} docs/s {size / seconds / 1e6:>8.2f} MB/s"
+        yield f"{name + ', first look':<36}" + _rate(len(documents), size, seconds)
 
 
 class _Datatrove:
@@ -84,9 +84,10 @@ class _Datatrove:
         given = folder / "texts.json"
         given.write_text(json.dumps({"texts": texts}))
         script = Path(__file__).with_name("peer.py")
-        self._process = subprocess.Popen(
-            [python, str(script), str(given)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+        command = [python, str(script), str(given)]
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing, text=True)
+        self._python = python
         self._line()
 
     def run(self) -> dict[str, float]:
@@ -104,9 +105,13 @@ class _Datatrove:
         assert self._process.stdout is not None
         while not (line := self._process.stdout.readline()).startswith("{"):
             if not line:
-                raise SystemExit(f"{self._process.args[0]} cannot run datatrove: try `{self._process.args[0]} -c 'import datatrove, spacy'`")
+                raise SystemExit(f"{self._python} cannot run datatrove: try `{self._python} -c 'import datatrove, spacy'`")
         found: dict[str, float] = json.loads(line)
         return found
+
+
+def _rate(documents: int, size: int, seconds: float) -> str:
+    return f"{documents / seconds:>10,.0f} docs/s {size / seconds / 1e6:>8.2f} MB/s"
 
 
 def _grams(text: str) -> list[bytes]:
@@ -119,7 +124,7 @@ def _grams(text: str) -> list[bytes]:
 
 
 def _datasketch(grams: list[bytes]) -> MinHash:
-    found = MinHash(num_perm=PERMUTATIONS, hashfunc=lambda gram: int.from_bytes(hashlib.sha1(gram).digest()[:4], "little"))
+    found = MinHash(num_perm=PERMUTATIONS)
     found.update_batch(grams)
     return found
 
