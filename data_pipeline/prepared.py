@@ -88,6 +88,13 @@ class Prepared:
 
 def open_prepared(folder: Path) -> Prepared:
     """Reads a prepared folder and checks the sizes of its files. Raises DataError."""
+    prepared = read_prepared(folder)
+    prepared.verify()
+    return prepared
+
+
+def read_prepared(folder: Path) -> Prepared:
+    """What `prepared.json` says, its fingerprint checked; the files themselves may lie elsewhere. Raises DataError."""
     path = folder / "prepared.json"
     if not path.is_file():
         raise DataError(
@@ -113,7 +120,6 @@ def open_prepared(folder: Path) -> Prepared:
         raise DataError(
             f"{path} lists other files than it was made for; remove {folder} and prepare it again"
         )
-    prepared.verify()
     return prepared
 
 

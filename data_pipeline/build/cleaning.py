@@ -93,7 +93,7 @@ class Clean(Job):
             "documents": texts.documents, "bytes": sizes[0], "characters": sizes[1], "rows": rows.total,
             "read": {"documents": counted.documents, "bytes": counted.bytes},
             "rejected": _rejections(rejected),
-            "steps": [tally.facts() for tally in tallies],
+            "steps": [tally.facts() for tally in tallies], "came_to": counted.came_to(texts.documents, tallies),
         }  # fmt: skip
 
     def _records(self, *tally: StepTally) -> Iterator[Record]:
@@ -179,11 +179,14 @@ class _Counted:
 
     def kept(self, number: int, tallies: list[StepTally]) -> None:
         if number % 256 == 0:
-            dropped: dict[str, int] = {}
-            for tally in tallies:
-                for reason, count in tally.dropped.items():
-                    dropped[reason] = dropped.get(reason, 0) + count
-            self._tick(Ticked(self._title, self.documents, self.bytes, number, dropped))
+            self._tick(Ticked(self._title, **self.came_to(number, tallies)))
+
+    def came_to(self, kept: int, tallies: list[StepTally]) -> dict[str, Any]:
+        """The numbers of a `Ticked`."""
+        dropped: Counter[str] = Counter()
+        for tally in tallies:
+            dropped.update(tally.dropped)
+        return {"documents": self.documents, "bytes": self.bytes, "kept": kept, "dropped": dict(dropped)}
 
 
 def _quarantine(path: Path, rejected: list[Rejected]) -> None:

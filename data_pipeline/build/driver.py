@@ -84,8 +84,12 @@ class _Driver:
         return {each.number for each in self._blocks if len(self._states[each.number].cleaned) > len(each.of.stretches)}
 
     def _do(self, stage: str, jobs: list[Job]) -> list[Output]:
-        self._say(Started(stage, len(jobs)))
-        return self._executor.perform(jobs, self._store, self._say)
+        """What is left of each job: found where it was done before, else done now."""
+        outputs = [self._store.find(job) for job in jobs]
+        missing = [job for job, output in zip(jobs, outputs, strict=True) if output is None]
+        self._say(Started(stage, len(jobs), len(jobs) - len(missing)))
+        done = iter(self._executor.perform(missing, self._store, self._say) if missing else ())
+        return [next(done) if output is None else output for output in outputs]
 
     def _pass(self, barrier: Barrier) -> None:
         blocks = [each for each in self._blocks if barrier in each.of.stretches]

@@ -66,14 +66,14 @@ class Write(Job):
             splits[split].add(document, ids)
             counted.add(document, ids)
             if counted.documents % _BATCH == 0:
-                tick(Ticked(self.title, tally.read, counted.bytes, counted.documents, dict(tally.dropped)))
+                tick(Ticked(self.title, **counted.came_to(tally)))
         for writer in splits.values():
             writer.close()
         return {
             "copies": tally.facts(),
             **{name: {"documents": each.documents, "tokens": each.tokens, "shards": each.shards} for name, each in splits.items()},
-            **counted.facts(),
-        }
+            **counted.facts(), "came_to": counted.came_to(tally),
+        }  # fmt: skip
 
     def _distinct(self, tally: StepTally) -> Iterator[Document]:
         marks = by_document(self.copies.marks.about(self.copies.number), self.texts.facts["documents"])
@@ -102,6 +102,10 @@ class _Counted:
         size = int(ids.size).bit_length()
         self.lengths += [0] * (size + 1 - len(self.lengths))
         self.lengths[size] += 1
+
+    def came_to(self, copies: StepTally) -> dict[str, Any]:
+        """The numbers of a `Ticked`."""
+        return {"documents": copies.read, "bytes": self.bytes, "kept": self.documents, "dropped": dict(copies.dropped)}
 
     def facts(self) -> dict[str, Any]:
         return {"documents": self.documents, **{name: getattr(self, name) for name in ("bytes", "characters", "words", "lengths")}}

@@ -42,7 +42,7 @@ class OneByOne:
         outputs = []
         for job in jobs:
             outputs.append(store.perform(job, say))
-            say(Finished(job.title))
+            tell_done(job, outputs[-1], say)
         return outputs
 
     def close(self) -> None: ...
@@ -56,10 +56,7 @@ class InProcesses:
         self._pool: ProcessPoolExecutor | None = None
 
     def perform(self, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
-        found = {number: store.find(job) for number, job in enumerate(jobs)}
-        done = {number: output for number, output in found.items() if output is not None}
-        for number in done:
-            say(Finished(jobs[number].title))
+        done: dict[int, Output] = {}
         for attempt in range(1, _ATTEMPTS + 1):
             missing = [number for number in range(len(jobs)) if number not in done]
             if not missing:
@@ -67,7 +64,7 @@ class InProcesses:
             try:
                 for number, output in self._all(jobs, missing, store, say):
                     done[number] = output
-                    say(Finished(jobs[number].title))
+                    tell_done(jobs[number], output, say)
             except BrokenProcessPool:
                 self._pool = None
                 if attempt == _ATTEMPTS:
@@ -96,6 +93,13 @@ class InProcesses:
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+
+
+def tell_done(job: Job, output: Output, say: Say) -> None:
+    """What a job came to in the end, which it may have been too quick to tell, and that it is done."""
+    if "came_to" in output.facts:
+        say(Ticked(job.title, **output.facts["came_to"]))
+    say(Finished(job.title))
 
 
 def perform_told(job: Job, store: Store) -> Output:

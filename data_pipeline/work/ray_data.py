@@ -15,8 +15,7 @@ from typing import Any
 import ray
 import ray.data
 
-from data_pipeline.progress import Finished
-from data_pipeline.work.executor import EVERY, Say, perform_told, ticks
+from data_pipeline.work.executor import EVERY, Say, perform_told, tell_done, ticks
 from data_pipeline.work.job import Job, Output
 from data_pipeline.work.store import Store
 from orchestrator.errors import OrchestratorError
@@ -35,20 +34,8 @@ class OnRay:
             logging.getLogger(name).setLevel(logging.ERROR)
 
     def perform(self, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
+        rows = [{"number": number, "job": pickle.dumps((job, store))} for number, job in enumerate(jobs)]
         done: dict[int, Output] = {}
-        rows = []
-        for number, job in enumerate(jobs):
-            output = store.find(job)
-            if output is None:
-                rows.append({"number": number, "job": pickle.dumps((job, store))})
-                continue
-            done[number] = output
-            say(Finished(job.title))
-        if rows:
-            self._all(rows, jobs, store, say, done)
-        return [done[number] for number in range(len(jobs))]
-
-    def _all(self, rows: list[dict[str, Any]], jobs: Sequence[Job], store: Store, say: Say, done: dict[int, Output]) -> None:
         with _Watch(store, say):
             work = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_perform, num_cpus=1)
             for row in work.iter_rows():
@@ -56,7 +43,8 @@ class OnRay:
                 if isinstance(result, Exception):
                     raise result
                 done[row["number"]] = result
-                say(Finished(jobs[row["number"]].title))
+                tell_done(jobs[row["number"]], result, say)
+        return [done[number] for number in range(len(jobs))]
 
     def close(self) -> None:
         if self._mine:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from data_pipeline.order import LARGEST_BLOCK, SampleOrder, _keys, permute, slots_of, validation_windows
+from data_pipeline.order import LARGEST_BLOCK, SampleOrder, slots_of, validation_windows
+from data_pipeline.order.shuffle import keys_of, permute
 from orchestrator.errors import DataError
 
 
@@ -21,7 +22,7 @@ def order(**changes: object) -> SampleOrder:
         "seed": 7,
         "fingerprint": "f" * 64,
     }
-    return SampleOrder(**{**said, **changes})
+    return SampleOrder.plain(**{**said, **changes})
 
 
 def test_the_order_never_changes_silently() -> None:
@@ -59,10 +60,11 @@ def test_every_epoch_of_every_source_sees_every_window_once(
 ) -> None:
     tokens, weights = zip(*sources, strict=True)
     shuffled = order(tokens_per_source=tokens, weights=weights, seed=seed)
+    block = sum(slots_of(weights))
     located = shuffled.locate(
-        np.arange(600 // shuffled.block * shuffled.block)
+        np.arange(600 // block * block)
     )  # epochs may meet inside a block
-    for each, size in enumerate(shuffled.windows.tolist()):
+    for each, size in enumerate(shuffled.chunks.tolist()):
         seen = Counter(zip(*(column[located[0] == each].tolist() for column in located[1:]), strict=True))
         complete = int((located[0] == each).sum()) // size
         expected = {(epoch, 10 * window): 1 for epoch in range(complete) for window in range(size)}
@@ -78,9 +80,9 @@ def test_every_token_but_the_first_is_predicted_once_in_an_epoch() -> None:
 @pytest.mark.parametrize("weights", [(0.5, 0.3, 0.2), (7, 2, 1), (0.125, 0.125, 0.75), (1 / 3, 1 / 3, 1 / 3)])
 def test_weights_are_exact_in_every_block(weights: tuple[float, ...]) -> None:
     blended = order(weights=weights)
-    source, _, _ = blended.locate(np.arange(50 * blended.block))
-    for block in source.reshape(50, blended.block):
-        shares = np.bincount(block, minlength=3) / blended.block
+    source, _, _ = blended.locate(np.arange(50 * sum(slots_of(weights))))
+    for block in source.reshape(50, sum(slots_of(weights))):
+        shares = np.bincount(block, minlength=3) / sum(slots_of(weights))
         assert shares == pytest.approx(np.array(weights) / sum(weights), abs=1e-12)
 
 
@@ -145,7 +147,7 @@ def test_epochs_and_sources_have_orders_of_their_own() -> None:
 def test_permutations_are_drawn_evenly(size: int) -> None:
     """Each place goes everywhere equally often over many keys (chi-squared, far tail)."""
     draws = 20_000
-    keys = _keys(11, np.arange(draws), domain=1)
+    keys = keys_of(11, np.arange(draws), domain=1)
     for place in (0, size // 2):
         seen = np.bincount(permute(np.full(draws, place), size, keys), minlength=size)
         chi_squared = float(((seen - draws / size) ** 2 / (draws / size)).sum())
