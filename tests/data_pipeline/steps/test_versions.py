@@ -23,6 +23,7 @@ DIGESTS = {
     "dedup_document_on_url": (1, "0045bd6531fa"),
     "dedup_pseudocrawl_newspapers": (1, "9063c1b1a33f"),
     "dedup_template_soft": (1, "41a297b257f0"),
+    "exact_copies": (1, "679dd1b6df33"),
     "filter_remove_empty_docs": (1, "868a32c81de1"),
     "filter_small_docs": (1, "21aee0bd9f80"),
     "filter_small_docs_bytes": (1, "4391884eb461"),
@@ -31,12 +32,15 @@ DIGESTS = {
     "fineweb_quality": (1, "b003dbac8b03"),
     "gopher_quality": (1, "08f6e7ce8d7f"),
     "gopher_repetition": (1, "fc860d7967c9"),
+    "near_duplicates": (1, "9c74b4f88407"),
     "quality": (1, "c3599fe6115b"),
     "remove_html_spans": (1, "aabd6eb580be"),
     "remove_lines_with_code": (1, "e2022ab69406"),
     "remove_long_words": (1, "b7616b18ae98"),
     "remove_words_with_incorrect_substrings": (1, "d4cbcc24399d"),
+    "repeated_substrings": (1, "2e33eadd2de8"),
     "replace_newline_with_space": (1, "c6356fed40ae"),
+    "simhash_duplicates": (1, "e0fa1acad3b3"),
     "uniform_whitespace": (1, "2d127828a66b"),
 }  # fmt: skip
 
