@@ -57,7 +57,7 @@ def test_tokens_are_the_windows_that_the_order_names(prepared: Prepared) -> None
     assert tokens.dtype == torch.int64
     streams = [stream(prepared, source.name, "train") for source in prepared.sources]
     for row, source, start in zip(
-        tokens, *[ours.order.locate(indices)[column] for column in (0, 2)], strict=True
+        tokens, *[ours.order.samples.locate(indices)[column] for column in (0, 2)], strict=True
     ):
         assert row.tolist() == streams[source][start : start + LENGTH + 1].tolist()
 
@@ -94,10 +94,10 @@ def documents_of(prepared: Prepared, split: Any) -> dict[tuple[str, str], tuple[
 
 def test_an_epoch_in_the_ledger_covers_every_token_of_a_source_once(small: Prepared) -> None:
     ours = loader(small)
-    windows, slots = int(ours.order.chunks[1]), int(ours.order.segments[0].whole[1])
+    windows, slots = int(ours.order.samples.chunks[1]), int(ours.order.samples.segments[0].whole[1])
     first_epoch = [
         origin
-        for origin in ours.describe(np.arange(ours.order.segments[0].size * (windows // slots + 1)))
+        for origin in ours.describe(np.arange(ours.order.samples.segments[0].size * (windows // slots + 1)))
         if origin.source == "letters" and origin.epoch == 0
     ]
     assert sum(span.end - span.start for origin in first_epoch for span in origin.spans) == windows * (
