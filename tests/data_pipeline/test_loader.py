@@ -123,6 +123,43 @@ def test_the_number_of_workers_changes_nothing(small: Prepared, workers: int, ah
     assert torch.equal(torch.cat([batch.tokens for batch in batches]), ours.tokens(np.arange(96)))
 
 
+def shared_memory() -> set[str]:
+    return {path.name for path in Path("/dev/shm").glob("psm_*")}
+
+
+def test_processes_give_the_same_and_leave_nothing_in_memory(prepared: Prepared) -> None:
+    before = shared_memory()
+    ours = Loader(prepared, sequence_length=LENGTH, seed=5, apart=True)
+    expected = list(ours.batches(arrays(6), workers=0))
+    found = list(ours.batches(arrays(6), workers=2, ahead=4, by="processes"))
+    for batch, other in zip(expected, found, strict=True):
+        assert torch.equal(batch.tokens, other.tokens)
+        assert batch.documents is not None
+        assert other.documents is not None
+        assert torch.equal(batch.documents, other.documents)
+    closed = ours.batches(arrays(), workers=2, ahead=6, by="processes")
+    next(closed)
+    closed.close()  # type: ignore[attr-defined]
+    wrong = ours.batches([np.array([0]), np.array([-1]), np.array([1])], workers=1, ahead=3, by="processes")
+    next(wrong)
+    with pytest.raises(ValueError, match="count from 0, found -1"):
+        next(wrong)
+    assert shared_memory() == before
+
+
+def test_the_documents_of_a_sample_are_those_of_its_origin(prepared: Prepared) -> None:
+    ours = Loader(prepared, sequence_length=LENGTH, seed=5, apart=True)
+    indices = np.random.default_rng(1).integers(0, 5000, 200)
+    [samples] = ours.batches([indices], workers=0)
+    assert samples.documents is not None
+    for row, origin in zip(samples.documents.tolist(), ours.describe(indices), strict=True):
+        assert row == [number for number, span in enumerate(origin.spans) for _ in range(span.end - span.start)]
+    held = ours.validation(10)
+    assert held.documents is not None
+    ends = held.tokens[:, :-1] == prepared.end_id
+    assert torch.equal(held.documents[:, 1:] != held.documents[:, :-1], ends), "a new document after every end"
+
+
 def loader_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("loader")]
 
