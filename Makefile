@@ -21,6 +21,7 @@ ROWS    ?=
 IDS     ?=
 CORPUS  ?=
 PEER    ?=
+WORKERS ?=
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate
@@ -65,8 +66,8 @@ check: $(INSTALLED) ## validate a page and stop
 diff: $(INSTALLED) ## which differences of pages A and B make another experiment
 	@$(ORCHESTRATE) diff '$(A)' '$(B)'
 
-data: $(INSTALLED) ## prepare (or show) the token shards of MIXTURE
-	@$(ORCHESTRATE) data --mixture '$(MIXTURE)' --data '$(DATA)'
+data: $(INSTALLED) ## prepare (or show) the token shards of MIXTURE; CLUSTER=page: on a cluster that is up; WORKERS=2
+	@$(ORCHESTRATE) data --mixture '$(MIXTURE)' --data '$(DATA)' --format '$(FORMAT)' $(STANDING) $(if $(WORKERS),--workers '$(WORKERS)')
 
 calibrate: $(INSTALLED) ## measure CLUSTER's hardware and write its page (OUT=page); or fit it: ROWS=file.csv IDS=a,b,c
 	@$(ORCHESTRATE) calibrate --cluster '$(CLUSTER)' --runs '$(RUNS)' $(if $(OUT),--out '$(OUT)') $(if $(ROWS),--rows '$(ROWS)') $(if $(IDS),--ids '$(IDS)')

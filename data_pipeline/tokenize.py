@@ -34,6 +34,13 @@ class Encoder:
         """One more than the largest id (ids may have gaps, so this is not the number of tokens)."""
         return 1 + max(self.tokenizer.get_vocab(with_added_tokens=True).values())
 
+    @property
+    def end(self) -> str:
+        """The end-of-document token as it is written."""
+        name = self.tokenizer.id_to_token(self.end_id)
+        assert name is not None
+        return name
+
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Ids of each text, ending with the end-of-document token; int32[tokens]. Uses all cores."""
         encoded = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)

@@ -145,10 +145,19 @@ def data(options: argparse.Namespace) -> None:
     """Prepares a mixture's token shards, or shows that they are ready."""
     from data_pipeline.mixture import load_mixture
     from data_pipeline.prepare import prepare, status
+    from data_pipeline.screen import Screen
+    from data_pipeline.summary import table_of
+    from orchestrator.launch.preparing import executor_for
 
-    mixture = load_mixture(options.mixture)
-    prepare(mixture, options.data.absolute(), print)
-    print(json.dumps(status(mixture, options.data.absolute()), indent=1, default=str, ensure_ascii=False))
+    mixture, cache = load_mixture(options.mixture), options.data.absolute()
+    console = _console(stderr=options.format == "json")
+    with Screen(console) as screen:
+        doer = executor_for(mixture, cluster=options.cluster, workers=options.workers)
+        prepared = prepare(mixture, cache, screen.say, doer)
+    if options.format == "json":
+        print(json.dumps(status(mixture, cache), indent=1, default=str, ensure_ascii=False))
+    else:
+        console.print(table_of(prepared))
 
 
 def schema(options: argparse.Namespace) -> int:
@@ -294,10 +303,10 @@ def _standing(options: argparse.Namespace) -> Any:
     return standing_cluster(cluster_page(options.cluster, DEFAULT_CLUSTER))
 
 
-def _console() -> Any:
+def _console(*, stderr: bool = False) -> Any:
     from rich.console import Console
 
-    return Console()
+    return Console(stderr=stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -339,7 +348,11 @@ def _parser() -> argparse.ArgumentParser:
     comparing = verb("diff", diff)
     comparing.add_argument("left", metavar="PAGE")
     comparing.add_argument("right", metavar="PAGE")
-    verb("data", data, _data).add_argument("--mixture", default="python", help="name or page; default: python")
+    preparing = verb("data", data, _data)
+    preparing.add_argument("--mixture", default="python", help="name or page; default: python")
+    preparing.add_argument("--cluster", metavar="PAGE", help="prepare on this cluster, which is up; default: on this machine")
+    preparing.add_argument("--format", choices=("text", "json"), default="text")
+    preparing.add_argument("--workers", type=_positive, help="processes on this machine; default: as many as it pays")
     verb("schema", schema).add_argument("--check", action="store_true", help="write nothing; exit 1 when stale")
     verb("export", export, _run).add_argument("--out", type=Path, required=True, help="folder to write")
     generating = verb("generate", generate, _run)

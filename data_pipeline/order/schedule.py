@@ -11,7 +11,7 @@ against what every source is owed so far, so the weights are met to a chunk at e
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 

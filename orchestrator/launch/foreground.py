@@ -15,6 +15,7 @@ from rich.console import Console
 
 from data_pipeline.prepare import find_prepared, prepare
 from data_pipeline.prepared import Prepared
+from data_pipeline.progress import told
 from data_pipeline.stored.storage import is_url, open_data
 from orchestrator.launch.assign import block_of
 from orchestrator.launch.cluster import address_for
@@ -111,12 +112,12 @@ def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Pr
     mixture = mixture_of(loaded)
     said = loaded.spec.data.prepared
     if said is None:
-        prepared = prepare(mixture, cache.absolute(), lambda line: _show(console, f"data       {line}"))
+        prepared = prepare(mixture, cache.absolute(), told(lambda line: _show(console, f"data       {line}")))
     else:
         prepared, _ = open_data(said, capacity=loaded.spec.data.cache)
         if prepared.name != mixture.name:
-            told = f"holds mixture {prepared.name!r}, and data.mixture is {mixture.name!r}"
-            raise problem_at(loaded.page, "data.prepared", told, f"write mixture: {prepared.name}, or another folder")
+            found = f"holds mixture {prepared.name!r}, and data.mixture is {mixture.name!r}"
+            raise problem_at(loaded.page, "data.prepared", found, f"write mixture: {prepared.name}, or another folder")
     _show(console, f"data       {mixture.name}: {prepared.train_tokens:,} training tokens in {prepared.folder}")
     rows = plan.architecture.embedding.vocab
     if prepared.vocab_size > rows:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_pipeline import build as stages
+from data_pipeline.build import writing as stages
 from data_pipeline.loader import Loader
 from data_pipeline.mixture import load_mixture
 from data_pipeline.prepare import prepare

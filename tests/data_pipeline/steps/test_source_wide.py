@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_pipeline.spool import Spool
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_pipeline import keys
 from data_pipeline.keys import Keys, key_of
-from data_pipeline.spool import Spool
 from data_pipeline.steps.dedup_document import letters_of
 from tests.data_pipeline.steps.conftest import cleaned, document
 
