@@ -27,7 +27,7 @@ from data_pipeline.prepared import FORMAT, PreparedSource, fingerprint_of, sha25
 from data_pipeline.reader import Reader
 from data_pipeline.shards import ShardWriter, token_dtype
 from data_pipeline.sources import Document, Rejected, Source
-from data_pipeline.tokenize import Encoder, load_encoder, train_byte_bpe
+from data_pipeline.tokenize.encoder import Encoder, load_encoder, train_encoder
 from orchestrator.errors import DataError
 from orchestrator.units import format_bytes, format_count
 
@@ -128,7 +128,7 @@ def _make_encoder(mixture: Mixture, reader: Reader, progress: Progress) -> Encod
         texts += _sample(reader.documents(source), mixture, share)
     size = sum(len(text) for text in texts)
     progress(f"training a tokenizer of {asked.vocab_size:,} tokens on {format_count(size)} characters")
-    encoder = train_byte_bpe(texts, asked.vocab_size)
+    encoder = train_encoder(asked.train, texts, asked.vocab_size)
     if encoder.vocab_size < asked.vocab_size:
         progress(f"the sample teaches no more than {encoder.vocab_size:,} tokens")
     return encoder
