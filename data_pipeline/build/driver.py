@@ -19,10 +19,10 @@ from data_pipeline.build.plan import Barrier, BlockPlan, Stretch, barriers, plan
 from data_pipeline.build.publish import Publisher, Written
 from data_pipeline.build.sampling import Sample, Train
 from data_pipeline.build.writing import Write
-from data_pipeline.files import sha256_of
 from data_pipeline.mixture import Mixture
 from data_pipeline.progress import Event, Line, Started
 from data_pipeline.steps import Wide
+from data_pipeline.tokenize.section import digest_of_file
 from data_pipeline.work import Executor, Job, Output, Store
 from orchestrator.units import format_count
 
@@ -174,7 +174,7 @@ class _Driver:
             ]  # fmt: skip
             found = self._do("sample for the tokenizer", jobs)
             samples = [(each.of.source.name, output) for each, output in zip(self._blocks, found, strict=True)]
-        said = {**asked.model_dump(mode="json"), "file": sha256_of(Path(asked.file)) if asked.file else None}
+        said = {**asked.model_dump(mode="json"), "file": digest_of_file(asked.file)}
         job = Train(title="tokenizer", mixture=mixture.without_sources(), samples=tuple(samples), limits=limits, said=said)
         [tokenizer] = self._do("tokenizer", [job])
         if asked.vocab_size and tokenizer.facts["vocab_size"] < asked.vocab_size:

@@ -7,7 +7,7 @@ import json
 import random
 from pathlib import Path
 
-WORDS = "the order of training samples is a pure function of one number and of nothing else at all".split()
+WORDS = ["the", "order", "of", "training", "samples", "is", "a", "pure", "function", "of", "one", "number", "and", "of", "nothing", "else", "at", "all"]
 FOOTER = "All rights reserved, no part of this may be copied."
 
 PAGE = """
