@@ -19,10 +19,10 @@ import torch
 
 from data_pipeline.loader.read_ahead import in_processes, in_threads
 from data_pipeline.loader.samples import Samples
-from data_pipeline.order import SampleOrder, validation_windows
+from data_pipeline.order import validation_windows
 from data_pipeline.prepared import Prepared
-from data_pipeline.stored.orders import Listed, Windows
-from data_pipeline.stored.reader import Origin, SampleReader, Span
+from data_pipeline.stored.orders import Listed, own_order
+from data_pipeline.stored.reader import Order, Origin, SampleReader, Span
 from data_pipeline.stored.storage import Here, Storage
 
 __all__ = ["Loader", "Origin", "Samples", "Span"]
@@ -31,28 +31,22 @@ __all__ = ["Loader", "Origin", "Samples", "Span"]
 class Loader:
     """Samples of a prepared mixture. n samples of sequence length s are int64[n, s + 1].
 
-    storage: where the files lie; by default in the prepared folder. apart: whether samples say which document
-    each of their tokens is of.
+    storage: where the files lie; by default in the prepared folder. order: by default the project's own. apart:
+    whether samples say which document each of their tokens is of.
 
     Raises DataError when a source is shorter than one sample, or a shard is damaged.
     """
 
     def __init__(
-        self, prepared: Prepared, *, sequence_length: int, seed: int, storage: Storage | None = None, apart: bool = False
-    ) -> None:
+        self, prepared: Prepared, *, sequence_length: int, seed: int, storage: Storage | None = None, order: Order | None = None,
+        apart: bool = False,
+    ) -> None:  # fmt: skip
         self.prepared = prepared
         self.sequence_length = sequence_length
         self.apart = apart
         self.storage = storage or Here(prepared.folder, prepared.files)
-        self.order = SampleOrder.plain(
-            tokens_per_source=tuple(source.train_tokens for source in prepared.sources),
-            weights=tuple(source.weight for source in prepared.sources),
-            sequence_length=sequence_length,
-            seed=seed,
-            fingerprint=prepared.fingerprint,
-            names=tuple(source.name for source in prepared.sources),
-        )
-        self._reader = SampleReader(prepared, self.storage, Windows(self.order))
+        self.order = order or own_order(prepared, sequence_length, seed)
+        self._reader = SampleReader(prepared, self.storage, self.order)
 
     def tokens(self, indices: np.ndarray) -> torch.Tensor:
         """The samples with these global numbers; int64[n] -> LongTensor[n, s + 1]."""
