@@ -27,6 +27,11 @@ def test_fingerprints_are_those_of_the_package_on_real_texts() -> None:
         assert fingerprint(hashes) == published(hashes)
 
 
+def test_fingerprints_of_long_texts_are_those_of_the_package() -> None:
+    hashes = mixed(np.arange(40_000, dtype=np.uint64))
+    assert fingerprint(hashes) == published(hashes)
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=40))
 def test_fingerprints_are_those_of_the_package(values: list[int]) -> None:
