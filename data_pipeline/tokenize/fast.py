@@ -10,6 +10,7 @@ used, on one document of every few hundred.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -97,7 +98,7 @@ def _ids(backend: Any, texts: Sequence[str]) -> Iterator[np.ndarray]:
         return
     layout = backend.encode_batch(list(texts)).layout
     ids, bounds = np.asarray(layout.content.data), np.asarray(layout.offsets.data).tolist()
-    yield from (ids[start:end] for start, end in zip(bounds, bounds[1:], strict=False))
+    yield from (ids[start:end] for start, end in itertools.pairwise(bounds))
 
 
 def _special_texts(encoder: Encoder) -> list[str]:
