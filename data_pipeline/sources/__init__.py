@@ -28,10 +28,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,6
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.+#-]{0,31}$")]
 _WHOLE = 2**62
 
-_UNSAID: dict[str, Any] = {
-    "weight": None, "language": None, "licence": None, "content": "text", "max_epochs": None, "limit": None,
-}  # fmt: skip
-"""Keys of which nothing is written where they hold this: a page without them is asked for as before they existed."""
+_QUIET = ("weight", "content", "language", "licence", "max_epochs", "limit", "longest")
+"""Keys that the facts leave out where they hold their default: a page without them is asked for as before they existed."""
 
 _NOT_OF_THE_DOCUMENTS = ("weight", "max_epochs", "licence")
 
@@ -108,7 +106,8 @@ class Source(Section):
 
     def facts(self) -> dict[str, Any]:
         """What the page says of the source; steps are signed apart."""
-        unsaid = {key for key, value in _UNSAID.items() if getattr(self, key, value) == value}
+        fields = type(self).model_fields
+        unsaid = {key for key in _QUIET if key in fields and getattr(self, key) == fields[key].default}
         return self.model_dump(mode="json", exclude={"steps"} | unsaid)
 
     def reading(self) -> dict[str, Any]:

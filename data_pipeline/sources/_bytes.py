@@ -21,6 +21,7 @@ _CHUNK = 2**20
 _ZSTD_INPUT = 2**10
 """zstandard gives all that an input unpacks to at once: 1 KiB are 32 MiB at most, and of text some 5 KiB."""
 _OF_THE_FILE = {errno.EIO, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+_CLIENTS = ("aiohttp", "botocore", "gcsfs", "requests")
 
 
 class Broken(Exception):  # noqa: N818
@@ -43,7 +44,9 @@ def opened(file: FoundFile) -> Iterator[BinaryIO]:
     try:
         with file.open() as stream:
             yield stream
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if isinstance(error.__cause__, Exception) and _is_of_the_connection(error.__cause__):
+            raise _not_reached(file, error.__cause__) from error
         raise Broken("is no longer there") from None
     except PermissionError:
         raise Broken("may not be read by this user") from None
@@ -54,9 +57,17 @@ def opened(file: FoundFile) -> Iterator[BinaryIO]:
             raise Broken(f"cannot be read: {error.strerror}") from None
         raise _not_reached(file, error) from error
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("aiohttp", "botocore", "gcsfs", "requests"):
+        if type(error).__module__.partition(".")[0] not in _CLIENTS:
             raise
         raise _not_reached(file, error) from error
+
+
+def _is_of_the_connection(cause: Exception) -> bool:
+    """Whether fsspec says "not found" of a server that did not answer, or answered that it cannot now."""
+    status = getattr(cause, "status", None)
+    if isinstance(status, int):
+        return status == 429 or status >= 500
+    return type(cause).__module__.startswith("aiohttp.")  # of other clients it is the answer that there is no such file
 
 
 def _not_reached(file: FoundFile, error: Exception) -> DataError:

@@ -19,13 +19,14 @@ from pydantic import Field
 
 from data_pipeline.sources import SOURCES, Block, Document, Rejected, Source
 from data_pipeline.sources._blocks import Allowance, grouped
-from data_pipeline.sources._found import page_error, signature_of
+from data_pipeline.sources._found import file_system, page_error, signature_of
 from data_pipeline.sources._records import document_of
 from orchestrator.errors import DataError
 from orchestrator.pages import Bytes
 
 _ASSUMED = 2**28
-"""Bytes of text in a shard of which the data set says nothing."""
+"""Bytes of text in a shard that is not one file."""
+_PACKED = (".parquet", ".arrow", ".gz", ".zst", ".xz", ".bz2", ".zip", ".tar")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,20 +64,27 @@ class HfDataset(Source):
     def blocks(self, size: int) -> list[Block]:
         builder = self._builder()
         signature, rows = self._signature(builder), self._split(builder)
-        said = (builder.info.splits or {}).get(self.split)
         if self.streaming:
-            count, each = rows.num_shards, 1
-            held = said.num_bytes // count if said is not None and said.num_bytes else _ASSUMED
+            cuts = [(shard, shard + 1, held) for shard, held in enumerate(self._sizes(builder, rows.num_shards))]
         else:
-            count = rows.num_rows
-            per_row = max(1, rows.data.nbytes // max(1, count))
-            each = max(1, size // per_row)
-            held = each * per_row
+            per_row = max(1, rows.data.nbytes // max(1, rows.num_rows))
+            starts = range(0, rows.num_rows, max(1, size // per_row))
+            cuts = [(start, stop := min(rows.num_rows, start + starts.step), (stop - start) * per_row) for start in starts]
         shares = [
-            Share(name=f"{self.split}[{start}]", facts=signature, size=held, start=start, stop=min(count, start + each))
-            for start in range(0, count, each)
+            Share(name=f"{self.split}[{start}]", facts=signature, size=held, start=start, stop=stop) for start, stop, held in cuts
         ]
         return grouped(shares, size, self.limit)
+
+    def _sizes(self, builder: Any, shards: int) -> list[int]:
+        """About how many bytes of text each shard holds, where each is a file.
+
+        What the package knows of sizes depends on what its cache holds, and blocks must be the same on every machine.
+        """
+        files = list((builder.config.data_files or {}).get(self.split, ()))
+        if len(files) != shards:
+            return [_ASSUMED] * shards
+        found = ((path, *file_system(path, self.name)) for path in files)
+        return [system.info(path)["size"] * (4 if said.endswith(_PACKED) else 1) for said, system, path in found]
 
     def read(self, block: Block) -> Iterator[Document | Rejected]:
         builder = self._builder()

@@ -17,7 +17,7 @@ import pytest
 import zstandard
 
 from data_pipeline.sources import Rejected
-from orchestrator.errors import PageError
+from orchestrator.errors import DataError, PageError
 from tests.data_pipeline.sources._reading import read, source, through_blocks
 
 
@@ -101,3 +101,17 @@ def test_blocks_of_remote_files_can_be_sent(tmp_path: Path, address: str) -> Non
     (tmp_path / "a.txt").write_text("one")
     (record,) = through_blocks(source("files", tmp_path, paths=f"{address}/a.txt"), 1)
     assert record.text == "one"  # type: ignore[union-attr]
+
+
+def test_a_server_that_is_gone_is_not_taken_for_bad_files(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    found = source("files", tmp_path, paths=f"http://127.0.0.1:{server.server_port}/a.txt")
+    blocks = found.blocks(1)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    with pytest.raises(DataError, match=r"a\.txt: could not be read .*goes on where it stopped"):
+        list(found.read(blocks[0]))

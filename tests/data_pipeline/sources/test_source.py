@@ -18,7 +18,7 @@ def files(**said: Any) -> Any:
 def test_most_is_optional() -> None:
     found = files()
     assert (found.weight, found.licence, found.content, found.language, found.max_epochs) == (None, None, "text", None, None)
-    assert set(found.facts()) == {"name", "kind", "paths", "longest", "text_field", "id_field", "meta_field", "separator"}
+    assert set(found.facts()) == {"name", "kind", "paths", "text_field", "id_field", "meta_field", "separator"}
 
 
 def test_how_often_a_source_is_trained_on_does_not_change_its_documents() -> None:
