@@ -65,15 +65,22 @@ class Source(Section):
     name: Name
     kind: str
     weight: float | None = Field(
-        default=None, gt=0, description="share of the training tokens, relative to the other sources; by its tokens if absent"
+        default=None,
+        gt=0,
+        description="share of the training tokens, relative to the other sources; by its tokens if absent",
     )
     content: Content = Field(default="text", description="text, or code")
     language: Language | None = Field(
-        default=None, description="what its texts are written in: en, fr, zhs, ...; of code: python, cpp, common-lisp, ..."
+        default=None,
+        description="what its texts are written in: en, fr, zhs, ...; of code: python, cpp, common-lisp, ...",
     )
-    licence: str | None = Field(default=None, min_length=1, description="under which its texts are published: CC-BY-4.0, ...")
+    licence: str | None = Field(
+        default=None, min_length=1, description="under which its texts are published: CC-BY-4.0, ..."
+    )
     max_epochs: float | None = Field(default=None, gt=0, description="how often it may be read at most")
-    steps: tuple[Step, ...] = Field(default=(), description="what is done to its documents, before the page's steps")
+    steps: tuple[Step, ...] = Field(
+        default=(), description="what is done to its documents, before the page's steps"
+    )
 
     @field_validator("language")
     @classmethod
@@ -81,7 +88,9 @@ class Source(Section):
         natural = language is None or (language.isalpha() and 2 <= len(language) <= 3)
         if not natural and info.data.get("content") == "text":
             told = f"language {language!r} is none that people write in: those have two or three letters"
-            raise ValueError(f"{told}; fix: write a code such as en, fr or zhs, or `content: code` for program text")
+            raise ValueError(
+                f"{told}; fix: write a code such as en, fr or zhs, or `content: code` for program text"
+            )
         return language
 
     def expanded(self) -> Sequence[Source]:

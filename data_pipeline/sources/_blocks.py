@@ -61,7 +61,9 @@ def _block(parts: list[Any], limit: int | None, total: int) -> Block:
     return Block(
         name=first if len(parts) == 1 else f"{first} ... {last}",
         parts=tuple(parts),
-        signature=signature_of([*(part.facts for part in parts), *([] if share is None else [f"limit {share}"])]),
+        signature=signature_of(
+            [*(part.facts for part in parts), *([] if share is None else [f"limit {share}"])]
+        ),
         size=held,
         limit=share,
     )

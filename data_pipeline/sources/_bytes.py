@@ -67,12 +67,16 @@ def _is_of_the_connection(cause: Exception) -> bool:
     status = getattr(cause, "status", None)
     if isinstance(status, int):
         return status == 429 or status >= 500
-    return type(cause).__module__.startswith("aiohttp.")  # of other clients it is the answer that there is no such file
+    return type(cause).__module__.startswith(
+        "aiohttp."
+    )  # of other clients it is the answer that there is no such file
 
 
 def _not_reached(file: FoundFile, error: Exception) -> DataError:
     told = f"{file.path}: could not be read ({type(error).__name__}: {error})"
-    return DataError(f"{told}; when it can be reached again, prepare the data again: it goes on where it stopped")
+    return DataError(
+        f"{told}; when it can be reached again, prepare the data again: it goes on where it stopped"
+    )
 
 
 def chunks(file: FoundFile, start: int = 0) -> Iterator[bytes]:
@@ -104,7 +108,9 @@ class _Gzip:
             raise Broken("ends in the middle of its compression; fetch or write the file again")
         while chunk:
             if self._member is None:
-                chunk = chunk.lstrip(b"\0") if self._members else chunk  # padding that tapes leave after a member
+                chunk = (
+                    chunk.lstrip(b"\0") if self._members else chunk
+                )  # padding that tapes leave after a member
                 self._member = zlib.decompressobj(wbits=31) if chunk else None  # 31: gzip header and trailer
                 self._members += 1
                 continue

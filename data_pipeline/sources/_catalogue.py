@@ -72,13 +72,17 @@ def _resolved(
 def _path_of(page: Page, path: Path_, said: Any, folder: Path) -> Path:
     """`books.yaml` or `a/books` is a path from the page's folder; `books` alone is `catalogue/books.yaml`."""
     if not isinstance(said, str) or not said:
-        raise _problem(page, path, "expected the path or the name of a catalogue page", "write `catalogue: books.yaml`")
+        raise _problem(
+            page, path, "expected the path or the name of a catalogue page", "write `catalogue: books.yaml`"
+        )
     if "/" in said or said.endswith((".yaml", ".yml")):
         return folder / said
     return folder / FOLDER / f"{said}.yaml"
 
 
-def _anchored(kind: type[Source] | type[Step], taken: dict[str, Any], section: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _anchored(
+    kind: type[Source] | type[Step], taken: dict[str, Any], section: dict[str, Any], folder: Path
+) -> dict[str, Any]:
     """`taken`, with the relative paths in it taken from `folder`; what they are, the section itself knows."""
     try:
         valid = kind.model_validate(section)
@@ -106,4 +110,15 @@ def _anchored_step(said: Any, folder: Path) -> Any:
 
 def _problem(page: Page, path: Path_, message: str, fix: str) -> PageError:
     place = page.place(path)
-    return PageError([Problem(file=place.file, line=place.line, column=place.column, path=dotted(path), message=message, fix=fix)])
+    return PageError(
+        [
+            Problem(
+                file=place.file,
+                line=place.line,
+                column=place.column,
+                path=dotted(path),
+                message=message,
+                fix=fix,
+            )
+        ]
+    )

@@ -32,8 +32,12 @@ class FileSource(Source):
     """Bytes of text in a byte of a file without compression; with compression, there are four times as many."""
 
     paths: Paths
-    longest: Annotated[Bytes, Field(ge=1)] = Field(default=LONGEST, description="a longer record is rejected, unread")
-    limit: Annotated[Bytes, Field(ge=1)] | None = Field(default=None, description="bytes of text at most, from all its parts")
+    longest: Annotated[Bytes, Field(ge=1)] = Field(
+        default=LONGEST, description="a longer record is rejected, unread"
+    )
+    limit: Annotated[Bytes, Field(ge=1)] | None = Field(
+        default=None, description="bytes of text at most, from all its parts"
+    )
 
     def files(self) -> list[FoundFile]:
         return find_files(self.paths, self.name, self.formats)

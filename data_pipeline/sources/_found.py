@@ -48,7 +48,9 @@ class FoundFile:
 
     @property
     def is_local(self) -> bool:
-        return "::" not in self.origin and ("://" not in self.origin or self.origin.startswith(("file://", "local://")))
+        return "::" not in self.origin and (
+            "://" not in self.origin or self.origin.startswith(("file://", "local://"))
+        )
 
     @property
     def facts(self) -> str:
@@ -104,7 +106,11 @@ def _matches(pattern: str, source: str) -> Iterator[tuple[Any, str, dict[str, An
     if has_magic(path):
         found = system.glob(path, detail=True)
         inner = {str(PurePosixPath(name).parent) for name in found}
-        kept = {name: info for name, info in found.items() if info["type"] != "directory" or _ends_like_a_file(name, inner)}
+        kept = {
+            name: info
+            for name, info in found.items()
+            if info["type"] != "directory" or _ends_like_a_file(name, inner)
+        }
         if not kept:
             raise page_error(pattern, source, "this pattern matches no file", "correct the pattern")
         yield from ((system, name, _sized(system, name, info)) for name, info in kept.items())
@@ -118,7 +124,13 @@ def _matches(pattern: str, source: str) -> Iterator[tuple[Any, str, dict[str, An
 
 def _ends_like_a_file(folder: str, inner: set[str]) -> bool:
     """A folder called `x.jsonl` is no file that was asked for; unless its files are among those found, it is told."""
-    return folder not in inner and PurePosixPath(folder).suffix in (".jsonl", ".parquet", ".txt", ".warc", *COMPRESSIONS)
+    return folder not in inner and PurePosixPath(folder).suffix in (
+        ".jsonl",
+        ".parquet",
+        ".txt",
+        ".warc",
+        *COMPRESSIONS,
+    )
 
 
 def _sized(system: Any, path: str, info: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +150,9 @@ def _described(
                 format=suffix, compression=compression,
             )  # fmt: skip
     packed = [suffix for suffix in formats if suffix != ".parquet"]
-    known = f"read are {' and '.join(packed)}, also .gz or .zst" + (", and .parquet" if ".parquet" in formats else "")
+    known = f"read are {' and '.join(packed)}, also .gz or .zst" + (
+        ", and .parquet" if ".parquet" in formats else ""
+    )
     fix = "narrow the pattern or convert the file"
     raise page_error(pattern, source, f"{name} is of no known format; {known}", fix)
 

@@ -162,7 +162,9 @@ def problem_of(text: str) -> str | None:
     return None
 
 
-def document_of(where: str, record: dict[str, Any] | str, source: str, fields: tuple[str, str | None, str]) -> Document | Rejected:
+def document_of(
+    where: str, record: dict[str, Any] | str, source: str, fields: tuple[str, str | None, str]
+) -> Document | Rejected:
     """A record as a document; `fields` are those of its text, its id and its meta."""
     if isinstance(record, str):
         return Rejected(where=where, reason=record)

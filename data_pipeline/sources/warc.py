@@ -32,7 +32,9 @@ class Warc(FileSource):
     kind: Literal["warc"]
     formats: ClassVar[tuple[str, ...]] = (".warc", ".wet")
     text_in_a_byte: ClassVar[float] = 0.25
-    main_content: bool = Field(default=True, description="the article of a page, without menus, headers and footers")
+    main_content: bool = Field(
+        default=True, description="the article of a page, without menus, headers and footers"
+    )
 
     def _read(self, part: Part) -> Iterator[Document | Rejected]:
         name = part.file.name

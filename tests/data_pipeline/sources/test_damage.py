@@ -23,7 +23,9 @@ from data_pipeline.sources import _records as records
 from orchestrator.errors import DataError
 from tests.data_pipeline.sources._reading import read, source, split
 
-TEXTS = [f"document {number}: {'some words that differ ' * (number % 7)}{number * 7919}" for number in range(2000)]
+TEXTS = [
+    f"document {number}: {'some words that differ ' * (number % 7)}{number * 7919}" for number in range(2000)
+]
 LINES = [json.dumps({"text": text}).encode() + b"\n" for text in TEXTS]
 GOOD = b'{"text": "the next file"}\n'
 
@@ -41,7 +43,9 @@ def parquet(texts: list[Any], **more: Any) -> bytes:
 
 @pytest.mark.parametrize("suffix", COMPRESS)
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.9, 0.999])
-def test_a_compressed_file_that_was_cut_off_keeps_its_whole_documents(tmp_path: Path, suffix: str, share: float) -> None:
+def test_a_compressed_file_that_was_cut_off_keeps_its_whole_documents(
+    tmp_path: Path, suffix: str, share: float
+) -> None:
     """A cut-off download would otherwise be a smaller corpus without a word, or give half a document."""
     packed = COMPRESS[suffix](b"".join(LINES))
     (tmp_path / f"a{suffix}").write_bytes(packed[: max(1, int(len(packed) * share))])
@@ -121,7 +125,10 @@ def test_bad_utf_8_in_one_row_of_parquet_is_that_row(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_a_text_with_a_nul_is_rejected(tmp_path: Path, name: str, data: bytes, where: str) -> None:
     (tmp_path / name).write_bytes(data)
-    assert read("files", tmp_path, paths=name) == ([], [Rejected(where=where, reason="a NUL character at 2 of the text")])
+    assert read("files", tmp_path, paths=name) == (
+        [],
+        [Rejected(where=where, reason="a NUL character at 2 of the text")],
+    )
 
 
 def test_a_hole_of_nuls_between_lines_is_one_bad_line(tmp_path: Path) -> None:
@@ -146,7 +153,9 @@ def test_a_line_of_100_mb_is_told_by_its_place_and_takes_no_memory(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert [document.text for document in documents] == TEXTS[:2]
-    assert rejected == [Rejected(where=f"a.jsonl{suffix}{place}", reason="is 95.4 MiB long, `longest` is 1.0 MiB")]
+    assert rejected == [
+        Rejected(where=f"a.jsonl{suffix}{place}", reason="is 95.4 MiB long, `longest` is 1.0 MiB")
+    ]
     assert peak < 40 * 2**20
 
 
@@ -198,10 +207,14 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, refusing: pytest.MonkeyPatc
     assert read("files", tmp_path, paths="refusing://kept/*.jsonl") == ([], told)
 
 
-def test_a_connection_that_fails_is_not_taken_for_a_bad_file(tmp_path: Path, refusing: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_fails_is_not_taken_for_a_bad_file(
+    tmp_path: Path, refusing: pytest.MonkeyPatch
+) -> None:
     """Else an hour without network would be a corpus without those files, for ever."""
     refusing.setattr(Refusing, "error", ConnectionResetError(104, "Connection reset by peer"))
-    with pytest.raises(DataError, match=r"a\.jsonl: could not be read \(ConnectionResetError.*goes on where it stopped"):
+    with pytest.raises(
+        DataError, match=r"a\.jsonl: could not be read \(ConnectionResetError.*goes on where it stopped"
+    ):
         read("files", tmp_path, paths="refusing://kept/*.jsonl")
 
 

@@ -16,7 +16,9 @@ from tests.data_pipeline.sources._reading import read, source, split, through_bl
 
 def test_the_missing_package_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(PageError, match=r"needs the package `datasets`.*\n    fix: pip install 'orchestrator\[hf\]'"):
+    with pytest.raises(
+        PageError, match=r"needs the package `datasets`.*\n    fix: pip install 'orchestrator\[hf\]'"
+    ):
         source("hf_dataset", tmp_path, path="owner/name").blocks(1)
 
 
@@ -28,7 +30,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "set").mkdir()
     for shard in range(3):
         rows = [{"text": f"{shard} {row}", "key": f"k{shard}{row}", "meta": {"row": row}} for row in range(5)]
-        (tmp_path / "set" / f"train-{shard}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        (tmp_path / "set" / f"train-{shard}.jsonl").write_text(
+            "".join(f"{json.dumps(row)}\n" for row in rows)
+        )
     (tmp_path / "set" / "test-0.jsonl").write_text('{"text": "held out", "key": "t", "meta": {"row": 0}}\n')
     return tmp_path
 
@@ -44,7 +48,9 @@ def test_all_rows_once_in_their_order(folder: Path, streaming: bool, size: int) 
     assert rejected == []
     assert [document.text for document in documents] == TEXTS
     assert documents == [record for record in found.documents() if isinstance(record, Document)]
-    assert [document.id for document in documents][5:7] == (["train/1:1", "train/1:2"] if streaming else ["train:6", "train:7"])
+    assert [document.id for document in documents][5:7] == (
+        ["train/1:1", "train/1:2"] if streaming else ["train:6", "train:7"]
+    )
     assert documents[1].meta == {"row": 1}
 
 
@@ -54,7 +60,9 @@ def test_rows_of_a_fetched_split_are_cut_to_size(folder: Path) -> None:
     assert 3 <= len(blocks) <= 8
     assert [len(block.parts) for block in streamed] == [1, 1, 1]
     assert streamed[0].size == (folder / "set" / "train-0.jsonl").stat().st_size
-    assert streamed == source("hf_dataset", folder, path="./set").blocks(300)  # now that the package has it in its cache
+    assert streamed == source("hf_dataset", folder, path="./set").blocks(
+        300
+    )  # now that the package has it in its cache
 
 
 def test_split_id_and_limit(folder: Path) -> None:
@@ -67,7 +75,9 @@ def test_split_id_and_limit(folder: Path) -> None:
 def test_rows_without_a_text_are_told(folder: Path) -> None:
     documents, rejected = read("hf_dataset", folder, path="./set", split="test", text_field="body")
     assert documents == []
-    assert rejected == [Rejected(where="test/0:1", reason="no text in field 'body' (found: fields text, key, meta)")]
+    assert rejected == [
+        Rejected(where="test/0:1", reason="no text in field 'body' (found: fields text, key, meta)")
+    ]
 
 
 def test_a_damaged_shard_ends_alone(folder: Path) -> None:

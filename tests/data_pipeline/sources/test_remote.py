@@ -60,7 +60,13 @@ def test_every_format_from_a_web_server(tmp_path: Path, address: str) -> None:
     lines = b'{"text": "one"}\n{"text": "two"}\n'
     table = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table({"text": ["one", "two"]}), table)
-    files = {"a.jsonl": lines, "b.jsonl.gz": gzip.compress(lines), "c.jsonl.zst": zstandard.compress(lines), "d.parquet": table.getvalue(), "e.txt": b"three"}
+    files = {
+        "a.jsonl": lines,
+        "b.jsonl.gz": gzip.compress(lines),
+        "c.jsonl.zst": zstandard.compress(lines),
+        "d.parquet": table.getvalue(),
+        "e.txt": b"three",
+    }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     documents, rejected = read("files", tmp_path, paths=tuple(f"{address}/{name}" for name in files))

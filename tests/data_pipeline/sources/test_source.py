@@ -17,8 +17,22 @@ def files(**said: Any) -> Any:
 
 def test_most_is_optional() -> None:
     found = files()
-    assert (found.weight, found.licence, found.content, found.language, found.max_epochs) == (None, None, "text", None, None)
-    assert set(found.facts()) == {"name", "kind", "paths", "text_field", "id_field", "meta_field", "separator"}
+    assert (found.weight, found.licence, found.content, found.language, found.max_epochs) == (
+        None,
+        None,
+        "text",
+        None,
+        None,
+    )
+    assert set(found.facts()) == {
+        "name",
+        "kind",
+        "paths",
+        "text_field",
+        "id_field",
+        "meta_field",
+        "separator",
+    }
 
 
 def test_how_often_a_source_is_trained_on_does_not_change_its_documents() -> None:
@@ -39,7 +53,9 @@ def test_what_is_read_and_how_it_is_cleaned_does(said: dict[str, Any]) -> None:
 @pytest.mark.parametrize("language", ["common-lisp", "r", "c++", "objective-c", "python"])
 def test_programming_languages_are_those_of_code(language: str) -> None:
     assert files(content="code", language=language).language == language
-    with pytest.raises(ValidationError, match=r"people write in.*fix: write a code such as en.* or `content: code`"):
+    with pytest.raises(
+        ValidationError, match=r"people write in.*fix: write a code such as en.* or `content: code`"
+    ):
         files(language=language)
 
 
