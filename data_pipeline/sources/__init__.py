@@ -29,13 +29,17 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.+#-]{0,31}$"
 _WHOLE = 2**62
 
 _QUIET = ("weight", "content", "language", "licence", "max_epochs", "limit", "longest")
-"""Keys that the facts leave out where they hold their default: a page without them is asked for as before they existed."""
+"""Keys that the facts leave out where they hold their default: a page without them is asked for as before
+they existed.
+"""
 
 _NOT_OF_THE_DOCUMENTS = ("weight", "max_epochs", "licence")
 
 
 def anchored_path(said: Any, folder: Path) -> Any:
-    """A path, or each of several, taken from `folder` if it is relative; addresses (`s3://...`) stay as they are."""
+    """A path, or each of several, taken from `folder` if it is relative; addresses (`s3://...`) stay as
+    they are.
+    """
     if isinstance(said, str):
         return said if "://" in said or "::" in said else str(folder / said)
     return None if said is None else tuple(anchored_path(path, folder) for path in said)
@@ -43,9 +47,11 @@ def anchored_path(said: Any, folder: Path) -> Any:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """A part of a source that is read, cleaned and written at once, by one worker: some files, or a range of one.
+    """A part of a source that is read, cleaned and written at once, by one worker: some files, or a range
+    of one.
 
-    `signature` changes whenever its documents may have changed; `size` is about what it holds, in bytes of text.
+    `signature` changes whenever its documents may have changed; `size` is about what it holds, in bytes of
+    text.
     """
 
     name: str
@@ -98,15 +104,17 @@ class Source(Section):
         return (self,)
 
     def blocks(self, size: int) -> list[Block]:
-        """Its parts of about `size` bytes of text each; together, in their order, they are the source. Reads no text."""
+        """Its parts of about `size` bytes of text each; together, in their order, they are the source.
+        Reads no text.
+        """
         return [Block(name="all", parts=(), signature=self.signature(), size=size)]
 
     @abstractmethod
     def read(self, block: Block) -> Iterator[Document | Rejected]:
         """The documents of one block.
 
-        What is wrong in a file (cut off, damaged, vanished) ends that file with one `Rejected`; the whole documents before it
-        stay, half of one never does, and the next file is read.
+        What is wrong in a file (cut off, damaged, vanished) ends that file with one `Rejected`; the whole
+        documents before it stay, half of one never does, and the next file is read.
         """
 
     def anchored(self, folder: Path) -> Source:
@@ -120,7 +128,9 @@ class Source(Section):
         return self.model_dump(mode="json", exclude={"steps"} | unsaid)
 
     def reading(self) -> dict[str, Any]:
-        """The facts that decide about its documents and what its steps do to them: not how often they are trained on."""
+        """The facts that decide about its documents and what its steps do to them: not how often they are
+        trained on.
+        """
         return {key: value for key, value in self.facts().items() if key not in _NOT_OF_THE_DOCUMENTS}
 
     def documents(self) -> Iterator[Document | Rejected]:

@@ -1,8 +1,8 @@
-"""The bytes of a file without compression, and its lines, in bounded memory, up to where the file is damaged.
+"""The bytes of a file without compression, and its lines, in bounded memory, up to where it is damaged.
 
-A file that ends in the middle of its compression, such as a download that was cut off, reads like a shorter file with most
-decompressors; a line of 100 MB, or a file of a few bytes that unpacks to gigabytes, takes the memory of the machine. Here the
-first is `Broken`, the second a piece that says only its size.
+A file that ends in the middle of its compression, such as a download that was cut off, reads like a shorter
+file with most decompressors; a line of 100 MB, or a file of a few bytes that unpacks to gigabytes, takes
+the memory of the machine. Here the first is `Broken`, the second a piece that says only its size.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Broken(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What stands between two separators: where it begins (byte, line from 1), and its bytes unless there are too many."""
+    """What stands between two separators: where it begins (byte, line from 1), and its bytes unless there
+    are too many.
+    """
 
     start: int
     line: int
@@ -40,7 +42,9 @@ class Piece:
 
 @contextmanager
 def opened(file: FoundFile) -> Iterator[BinaryIO]:
-    """The file, open. Raises Broken where it is the file that cannot be read, DataError where it may be the connection."""
+    """The file, open. Raises Broken where it is the file that cannot be read, DataError where it may be the
+    connection.
+    """
     try:
         with file.open() as stream:
             yield stream
@@ -158,7 +162,8 @@ def _damage(kind: type[Exception]) -> Iterator[None]:
 
 
 def pieces(stream: Iterator[bytes], separator: bytes, longest: int, start: int = 0) -> Iterator[Piece]:
-    """What stands between separators, each at most `longest` bytes long, or only its size. `start` counts from 0.
+    """What stands between separators, each at most `longest` bytes long, or only its size. `start` counts
+    from 0.
 
     Nothing comes of a piece in which the stream breaks.
     """

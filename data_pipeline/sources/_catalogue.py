@@ -9,8 +9,9 @@
     steps: [filter_remove_empty_docs, {dedup_template_soft: {least: 10}}]
     max_epochs: 4
 
-Where a mixture repeats the licence, the steps and the place of each corpus, two mixtures soon say different things of the same
-one. A key that the mixture says itself takes the place of the catalogue's; relative paths start at the page that says them.
+Where a mixture repeats the licence, the steps and the place of each corpus, two mixtures soon say different
+things of the same one. A key that the mixture says itself takes the place of the catalogue's; relative
+paths start at the page that says them.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ FOLDER = "catalogue"
 def resolve(page: Page, folder: Path) -> Page:
     """The mixture page with each `catalogue:` in its sources replaced by what that page says.
 
-    Every value keeps its place, so that what is wrong in a catalogue page is told with that page's file and line. Raises
-    PageError for a page that is not there, or that names another.
+    Every value keeps its place, so that what is wrong in a catalogue page is told with that page's file and
+    line. Raises PageError for a page that is not there, or that names another.
     """
     sources = page.data.get("sources")
     if not isinstance(sources, tuple):

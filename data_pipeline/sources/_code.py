@@ -1,8 +1,8 @@
 """Which programming language a file is in, and which files of a folder of code are not worth training on.
 
-A checkout is half other people's code, tables and output of generators. Left in, they are most of what a model reads. The
-rules are those of GitHub's linguist (vendor.yml, generated.rb), of git (what is binary) and of CodeParrot's preprocessing
-(what is generated), which the code corpora in use were made by.
+A checkout is half other people's code, tables and output of generators. Left in, they are most of what a
+model reads. The rules are those of GitHub's linguist (vendor.yml, generated.rb), of git (what is binary)
+and of CodeParrot's preprocessing (what is generated), which the code corpora in use were made by.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def language_of_name(name: str) -> str | None:
 
 
 def known_language(word: str) -> str | None:
-    """`c++`, `elisp` or `python` by the name this pipeline uses; None for a word that is no programming language."""
+    """`c++`, `elisp` or `python` by the name this pipeline uses; None for a word that is no programming
+    language.
+    """
     word = word.lower()
     word = _ALIASES.get(word, word)
     return word if word in LANGUAGES else None

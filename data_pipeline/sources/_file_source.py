@@ -1,4 +1,4 @@
-"""What the kinds that read files have in common: where the files are, their blocks, and a damaged file that ends alone."""
+"""What the kinds that read files share: where these are, their blocks, and damage that ends one file alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class FileSource(Source):
     places: ClassVar[tuple[str, ...]] = ("paths",)
     formats: ClassVar[tuple[str, ...]]
     text_in_a_byte: ClassVar[float] = 1.0
-    """Bytes of text in a byte of a file without compression; with compression, there are four times as many."""
+    """Bytes of text in a byte of a file without compression; with compression, there are four times as
+    many.
+    """
 
     paths: Paths
     longest: Annotated[Bytes, Field(ge=1)] = Field(

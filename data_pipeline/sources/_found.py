@@ -1,7 +1,7 @@
 """The files behind paths, globs and fsspec URLs, listed without opening one.
 
-A list of files is handed to workers on other machines, so a file is known by the words that find it, not by an open
-connection, and by the size and time that say whether it is still the same.
+A list of files is handed to workers on other machines, so a file is known by the words that find it, not by
+an open connection, and by the size and time that say whether it is still the same.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class FoundFile:
 
 
 def find_files(patterns: Iterable[str], source: str, formats: tuple[str, ...]) -> list[FoundFile]:
-    """All files of all patterns, sorted. Raises PageError for a pattern that matches none, or a file of no such format."""
+    """All files of all patterns, sorted. Raises PageError for a pattern that matches none, or a file of no
+    such format.
+    """
     matches = {
         (system.unstrip_protocol(path), path): (info, pattern)
         for pattern in patterns
@@ -92,7 +94,9 @@ def file_system(address: str, source: str) -> tuple[Any, str]:
 
 
 def size_and_stamp(system: Any, path: str, info: dict[str, Any]) -> tuple[int, str]:
-    """What a listing says of a file, asked again where the listing (of a web server) says no size; -1 if nobody knows it."""
+    """What a listing says of a file, asked again where the listing (of a web server) says no size; -1 if
+    nobody knows it.
+    """
     if info.get("size") is None:
         info = system.info(path)
     size = info.get("size")
@@ -123,7 +127,9 @@ def _matches(pattern: str, source: str) -> Iterator[tuple[Any, str, dict[str, An
 
 
 def _ends_like_a_file(folder: str, inner: set[str]) -> bool:
-    """A folder called `x.jsonl` is no file that was asked for; unless its files are among those found, it is told."""
+    """A folder called `x.jsonl` is no file that was asked for; unless its files are among those found, it
+    is told.
+    """
     return folder not in inner and PurePosixPath(folder).suffix in (
         ".jsonl",
         ".parquet",

@@ -1,7 +1,8 @@
 """The licence of a file of code: by its own SPDX line, or by the licence file nearest above it.
 
-Whoever trains on code is asked under which terms it was published, and an answer for a whole collection is none. Texts of
-licences are recognised by sentences that only they hold; one that is not recognised is not guessed.
+Whoever trains on code is asked under which terms it was published, and an answer for a whole collection is
+none. Texts of licences are recognised by sentences that only they hold; one that is not recognised is not
+guessed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The records of one file: lines of JSON, rows of Parquet, texts. Each has a place; one that is none has a reason.
+"""The records of one file: lines of JSON, rows of Parquet, texts; each with its place, or why it is none.
 
-The place is the id of a document that has no other, so it must not change with the size of blocks: it is the number of a
-line, or of a row. Only in a file of JSON lines that is large enough to be cut, where counting lines would mean reading all
-before them, it is the byte at which the line begins, whether the file is cut or not.
+The place is the id of a document that has no other, so it must not change with the size of blocks: it is
+the number of a line, or of a row. Only in a file of JSON lines that is large enough to be cut, where
+counting lines would mean reading all before them, it is the byte at which the line begins, whether the file
+is cut or not.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ Record = tuple[str, dict[str, Any] | str]
 """(where, the record or why there is none)"""
 
 LARGE = 2**26
-"""A file of JSON lines without compression of more bytes than this may be cut, and its lines are known by their bytes."""
+"""A file of JSON lines without compression of more bytes than this may be cut, and its lines are known by
+their bytes.
+"""
 
 
 def json_lines(part: Part, longest: int) -> Iterator[Record]:
@@ -57,7 +60,9 @@ def _json_object(line: bytes, encoding: str) -> dict[str, Any] | str:
 
 
 def parquet_rows(part: Part, source: str, fields: tuple[str, ...], longest: int) -> Iterator[Record]:
-    """The rows of the row groups of the part, of which only `fields` are read; the first of them is needed. Raises Broken."""
+    """The rows of the row groups of the part, of which only `fields` are read; the first of them is needed.
+    Raises Broken.
+    """
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 

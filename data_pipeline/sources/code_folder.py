@@ -1,7 +1,8 @@
-"""Folders of program text, such as checked-out repositories: one document a file, with its language and its licence.
+"""Folders of program text, such as checked-out repositories: a document a file, its language and licence.
 
-What is left out (code of others, minified, generated, binary, too large) is told with its reason, a folder as one. Files that
-are in no programming language known here, such as pictures and tables, are not looked at.
+What is left out (code of others, minified, generated, binary, too large) is told with its reason, a folder
+as one. Files that are in no programming language known here, such as pictures and tables, are not looked
+at.
 """
 
 from __future__ import annotations
@@ -195,7 +196,9 @@ def _licence(files: tuple[FoundFile, ...], known: dict[FoundFile, str | None]) -
 
 
 def _drawn(parts: list[CodeFile], limit: int) -> list[CodeFile]:
-    """Files of at most `limit` bytes together, drawn by the hash of their names, and what is told of others."""
+    """Files of at most `limit` bytes together, drawn by the hash of their names, and what is told of
+    others.
+    """
     taken: set[str] = set()
     left = limit
     for part in sorted(parts, key=lambda part: signature_of([part.name])):

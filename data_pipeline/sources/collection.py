@@ -1,10 +1,11 @@
-"""Many files named by one pattern, such as `fr_wiktionary.jsonl.zst`: a source for each language, from one entry of a page.
+"""Many files named by one pattern (`fr_wiktionary.jsonl.zst`): a source for each language, from one entry.
 
     - {kind: collection, name: corpus, paths: folder/*.jsonl.zst, pattern: "{language}_{collection}.jsonl.zst"}
 
-A catalogue of five hundred files would be a page of five hundred entries, and another folder of the same format another such
-page. Here the names of the files say what a page would: the language, and whether it is a programming language. A table beside
-the files (`listing`: CSV with the columns file, kind, language, licence, of which all but the first may be missing) says more.
+A catalogue of five hundred files would be a page of five hundred entries, and another folder of the same
+format another such page. Here the names of the files say what a page would: the language, and whether it is
+a programming language. A table beside the files (`listing`: CSV with the columns file, kind, language,
+licence, of which all but the first may be missing) says more.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ class Collection(TextFiles):
         return pattern
 
     def expanded(self) -> Sequence[Source]:
-        """A Files source for each language or file. A weight and a limit are shared by the sizes of their files."""
+        """A Files source for each language or file. A weight and a limit are shared by the sizes of their
+        files.
+        """
         rows = self._rows()
         groups: dict[str, list[_Row]] = defaultdict(list)
         for row in rows:

@@ -71,7 +71,9 @@ class Files(TextFiles):
 
 
 def _row_group_parts(file: FoundFile, size: int) -> list[Part]:
-    """Neighbouring row groups of about `size` bytes; none of a file that is damaged: whoever reads it says so."""
+    """Neighbouring row groups of about `size` bytes; none of a file that is damaged: whoever reads it says
+    so.
+    """
     parts: list[Part] = []
     try:
         sizes = records.row_groups(file)

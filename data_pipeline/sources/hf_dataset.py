@@ -1,10 +1,12 @@
 """A data set of the Hugging Face hub, or a folder laid out like one, read by the `datasets` package.
 
-The package is not needed for anything else and brings others, so it is an extra: `pip install 'orchestrator[hf]'`. Streaming
-reads shard by shard without a copy on disk; each shard is one part, so that any worker can begin at any of them, which the
-package's own shuffled stream cannot do exactly (huggingface/datasets, issue 7901).
+The package is not needed for anything else and brings others, so it is an extra: `pip install
+'orchestrator[hf]'`. Streaming reads shard by shard without a copy on disk; each shard is one part, so that
+any worker can begin at any of them, which the package's own shuffled stream cannot do exactly
+(huggingface/datasets, issue 7901).
 
-A branch of the hub can change between two readings. `revision` with a commit cannot; without one, a change is noticed and told.
+A branch of the hub can change between two readings. `revision` with a commit cannot; without one, a change
+is noticed and told.
 """
 
 from __future__ import annotations
@@ -94,7 +96,8 @@ class HfDataset(Source):
     def _sizes(self, builder: Any, shards: int) -> list[int]:
         """About how many bytes of text each shard holds, where each is a file.
 
-        What the package knows of sizes depends on what its cache holds, and blocks must be the same on every machine.
+        What the package knows of sizes depends on what its cache holds, and blocks must be the same on
+        every machine.
         """
         files = list((builder.config.data_files or {}).get(self.split, ()))
         if len(files) != shards:

@@ -1,12 +1,14 @@
-"""Web pages as crawlers keep them: WARC (ISO 28500), with the text of each page, or WET, which holds texts already.
+"""Web pages as crawlers keep them: WARC (ISO 28500), and the text of each page; or WET, which holds texts.
 
-Most tools read an archive that was cut off as a shorter one, without a word. Here what a record says of its length is held to.
+Most tools read an archive that was cut off as a shorter one, without a word. Here what a record says of its
+length is held to.
 
     response      a page: its HTML decoded, and the text that a reader sees, without menus if `main_content`
     conversion    its text, as it is (the WET files of Common Crawl)
 
-The library of both, for speed with main content (arXiv:2406.11794, section 4.2, finds it on a par with the best, and much
-faster), is FastWARC and Resiliparse. Other records (requests, metadata) are no documents and are passed over.
+The library of both, for speed with main content (arXiv:2406.11794, section 4.2, finds it on a par with the
+best, and much faster), is FastWARC and Resiliparse. Other records (requests, metadata) are no documents and
+are passed over.
 """
 
 from __future__ import annotations
@@ -81,7 +83,9 @@ class Warc(FileSource):
 
 
 class _Stream:
-    """Decompressed chunks as the file that FastWARC reads. Its own decompression takes a cut file for a whole one."""
+    """Decompressed chunks as the file that FastWARC reads. Its own decompression takes a cut file for a
+    whole one.
+    """
 
     def __init__(self, source: Iterator[bytes]) -> None:
         self._source = source
@@ -123,7 +127,9 @@ def _records(stream: _Stream) -> Iterator[Any]:
 
 
 def _is_document(record: Any) -> bool:
-    """Whether a record holds a text or a page. Raises Broken for a header that was cut, or is damaged: it says no length."""
+    """Whether a record holds a text or a page. Raises Broken for a header that was cut, or is damaged: it
+    says no length.
+    """
     said = record.headers.get("Content-Length")
     if said is None:
         raise Broken("ends in the middle of a record; fetch or write the file again")
@@ -145,7 +151,9 @@ def _hold_whole(record: Any) -> None:
 
 
 def _unpacked(body: bytes, headers: Any, longest: int) -> bytes | None:
-    """The body without the encodings that its headers name, unless the crawler took them away already; None if damaged."""
+    """The body without the encodings that its headers name, unless the crawler took them away already; None
+    if damaged.
+    """
     if "chunked" in (headers.get("Transfer-Encoding") or "").lower():
         body = _joined(body) or body
     encoding = (headers.get("Content-Encoding") or "").lower().strip()
@@ -179,7 +187,9 @@ def _from_brotli(body: bytes, longest: int) -> bytes | None:
 
 
 def _joined(body: bytes) -> bytes | None:
-    """The chunks of RFC 9112, section 7.1, put together; None if it is not in chunks, as many crawlers keep it."""
+    """The chunks of RFC 9112, section 7.1, put together; None if it is not in chunks, as many crawlers keep
+    it.
+    """
     parts: list[bytes] = []
     at = 0
     while (end := body.find(b"\r\n", at)) >= 0:
@@ -195,7 +205,9 @@ def _joined(body: bytes) -> bytes | None:
 
 
 def _decoded(body: bytes, charset: str | None) -> str:
-    """By the charset of the answer's header, else what the page says of itself, else what its bytes look like."""
+    """By the charset of the answer's header, else what the page says of itself, else what its bytes look
+    like.
+    """
     from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
 
     said = map_encoding_to_html5(charset) if charset else detect_encoding(body, from_html_meta=True)

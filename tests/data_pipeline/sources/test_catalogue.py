@@ -1,4 +1,4 @@
-"""What a catalogue page says of a corpus holds in every mixture that names it, and its mistakes are told with its lines."""
+"""What a catalogue page says of a corpus holds in every mixture that names it; its mistakes have its lines."""
 
 from __future__ import annotations
 

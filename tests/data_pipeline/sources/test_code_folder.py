@@ -1,4 +1,4 @@
-"""A folder of code becomes one document a file; what is not worth reading is told; licences are those the files give."""
+"""A folder of code becomes one document a file, with its licence; what is not worth reading is told."""
 
 from __future__ import annotations
 
@@ -194,7 +194,9 @@ _DIALECTS = {
 
 
 def test_suffixes_mean_what_they_mean_to_pygments() -> None:
-    """Several of its lexers may claim a suffix; ours must be among them, by its name or as a dialect of ours."""
+    """Several of its lexers may claim a suffix; ours must be among them, by its name or as a dialect of
+    ours.
+    """
     claims: dict[str, set[str]] = defaultdict(set)
     for name, aliases, patterns, _ in get_all_lexers(plugins=False):
         for pattern in patterns:
@@ -225,7 +227,8 @@ def test_every_language_named_has_a_name_of_its_own() -> None:
 def test_licences_are_those_that_installed_packages_say_they_have() -> None:
     """Each distribution that gives one SPDX identifier and one licence file, both by its authors.
 
-    Few of the files hold several licences one after another, of which the metadata name another than the first.
+    Few of the files hold several licences one after another, of which the metadata name another than the
+    first.
     """
     compared, wrong = 0, []
     for distribution in metadata.distributions():

@@ -1,4 +1,4 @@
-"""Bad input ends where it is bad, with a reason: whole documents before it stay, and the next file is read."""
+"""Bad input ends where it is bad, with a reason; whole documents before it stay, and the next file is read."""
 
 from __future__ import annotations
 

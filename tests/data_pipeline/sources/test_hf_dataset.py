@@ -1,4 +1,4 @@
-"""A data set of the `datasets` package is read shard by shard or row by row, and says plainly when it cannot be."""
+"""A set of the `datasets` package is read by shard or by row, and says plainly when it cannot be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files behind a web server are read like files here; one that cannot be reached is not taken for a bad one."""
+"""Files behind a web server are read like files here; one that is not reached is not taken for a bad one."""
 
 from __future__ import annotations
 

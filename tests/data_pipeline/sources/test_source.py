@@ -1,4 +1,4 @@
-"""What every source says: of itself to the mixture, and of its documents to whoever must know if they changed."""
+"""What every source says: of itself to the mixture, and of its documents to whoever asks if they changed."""
 
 from __future__ import annotations
 
