@@ -99,6 +99,10 @@ class Source(Section):
             )
         return language
 
+    def __reduce__(self) -> Any:
+        """A page's source is of a class made for that page, which no other process has: it arrives as its kind."""
+        return _received, (self.kind, self.model_fields_set, dict(self))
+
     def expanded(self) -> Sequence[Source]:
         """The sources that this stands for: itself, unless its kind is a collection."""
         return (self,)
@@ -141,6 +145,10 @@ class Source(Section):
     @abstractmethod
     def signature(self) -> str:
         """Changes whenever the documents may have changed; must cost milliseconds, not a reading."""
+
+
+def _received(kind: str, said: set[str], values: dict[str, Any]) -> Source:
+    return SOURCES.get(kind).model_construct(_fields_set=said, **values)
 
 
 SOURCES: Registry[type[Source]] = Registry(kind="source", package="data_pipeline.sources")

@@ -66,6 +66,11 @@ def opened(file: FoundFile) -> Iterator[BinaryIO]:
         raise _not_reached(file, error) from error
 
 
+def is_of_a_library(error: OSError) -> bool:
+    """Whether it is a decoder's word for bytes that it cannot read, and not one of a file system or a connection."""
+    return type(error) is OSError and error.errno is None
+
+
 def _is_of_the_connection(cause: Exception) -> bool:
     """Whether fsspec says "not found" of a server that did not answer, or answered that it cannot now."""
     status = getattr(cause, "status", None)

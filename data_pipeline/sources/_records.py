@@ -14,7 +14,7 @@ from typing import Any
 
 from data_pipeline.documents import Document, Rejected
 from data_pipeline.sources._blocks import Part
-from data_pipeline.sources._bytes import Broken, Piece, chunks, opened, pieces
+from data_pipeline.sources._bytes import Broken, Piece, chunks, is_of_a_library, opened, pieces
 from data_pipeline.sources._found import FoundFile, page_error
 from orchestrator.registry import unknown
 from orchestrator.units import format_bytes
@@ -83,7 +83,7 @@ def parquet_rows(part: Part, source: str, fields: tuple[str, ...], longest: int)
                     size = len(row.get(fields[0]) or "") if isinstance(row, dict) else 0
                     yield f"{file.name}:{number}", row if size <= longest else too_long(size, longest)
         except (ArrowException, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
+            if isinstance(error, OSError) and not is_of_a_library(error):
                 raise
             told = f"is damaged after row {number}" if number else "is not a whole Parquet file"
             raise Broken(f"{told} ({str(error).splitlines()[0]}); fetch or write it again") from None

@@ -75,13 +75,14 @@ class Collection(TextFiles):
         files.
         """
         rows = self._rows()
-        groups: dict[str, list[_Row]] = defaultdict(list)
+        groups: dict[tuple[str, Content], list[_Row]] = defaultdict(list)
         for row in rows:
-            groups[row.language if self.by == "language" else _stem(row.file.name)].append(row)
+            key = row.language if self.by == "language" else _stem(row.file.name)
+            groups[key, row.content].append(row)
         total = sum(row.file.size for row in rows)
         members = [
             self._member(key, group, sum(row.file.size for row in group) / max(1, total))
-            for key, group in groups.items()
+            for (key, _), group in groups.items()
         ]
         return sorted(members, key=lambda member: member.name)
 

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from data_pipeline.sources import SOURCES, Document, Rejected
 from data_pipeline.sources._blocks import Part
-from data_pipeline.sources._bytes import Broken, chunks
+from data_pipeline.sources._bytes import Broken, chunks, is_of_a_library
 from data_pipeline.sources._file_source import FileSource
 from data_pipeline.sources._records import not_utf_8, problem_of, too_long
 
@@ -118,7 +118,7 @@ def _records(stream: _Stream) -> Iterator[Any]:
         try:
             record = next(records, None)
         except OSError as error:
-            if error.errno is not None:
+            if not is_of_a_library(error):
                 raise
             raise Broken(f"is damaged: {error}; fetch or write the file again") from None
         if record is None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from data_pipeline.mixture import load_mixture
 from tests.data_pipeline.sources._reading import source
 
 
@@ -66,3 +68,16 @@ def test_programming_languages_are_those_of_code(language: str) -> None:
 def test_what_cannot_be_meant_is_refused(said: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         source("files", Path("/corpus"), **{"paths": "a.jsonl", **said})
+
+
+def test_a_source_of_a_page_reaches_another_process(tmp_path: Path) -> None:
+    """Its class, which knows all steps, is made anew in each process, and pickle finds no class that is made so."""
+    (tmp_path / "notes.txt").write_text("some words")
+    sources = "  - {name: a, kind: files, paths: notes.txt, steps: [dedup_document, {filter_small_docs_bytes: {bytes: 3}}]}\n"
+    sources += "  - {name: b, kind: code_folder, paths: code}"
+    (tmp_path / "mix.yaml").write_text(f"sources:\n{sources}\ntokenizer: {{train: byte_bpe, vocab_size: 300}}\n")
+    for found in load_mixture(tmp_path / "mix.yaml").sources:
+        received = pickle.loads(pickle.dumps(found))
+        assert (received.facts(), received.steps) == (found.facts(), found.steps)
+    (document,) = pickle.loads(pickle.dumps(load_mixture(tmp_path / "mix.yaml").sources[0])).documents()
+    assert document.text == "some words"
