@@ -54,9 +54,7 @@ class TextFiles(FileSource):
     def _read(self, part: Part) -> Iterator[Document | Rejected]:
         fields = (self.text_field, self.id_field, self.meta_field)
         if part.file.format == ".parquet":
-            found = records.parquet_rows(
-                part, self.name, tuple(field for field in fields if field), self.longest
-            )
+            found = records.parquet_rows(part, tuple(field for field in fields if field), self.longest)
         elif part.file.format == ".jsonl":
             found = records.json_lines(part, self.longest)
         else:

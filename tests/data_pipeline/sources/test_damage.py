@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import json
+import random
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from fsspec.spec import AbstractFileSystem
 from data_pipeline.sources import Rejected
 from data_pipeline.sources import _records as records
 from orchestrator.errors import DataError
-from tests.data_pipeline.sources._reading import read, source, split
+from tests.data_pipeline.sources._reading import read, source, split, through_blocks
 
 TEXTS = [
     f"document {number}: {'some words that differ ' * (number % 7)}{number * 7919}" for number in range(2000)
@@ -95,7 +96,7 @@ def test_a_parquet_file_that_was_cut_off(tmp_path: Path, share: float) -> None:
     documents, rejected = read("files", tmp_path, paths="*")
     assert [document.text for document in documents] == ["the next file"]
     assert [told.where for told in rejected] == ["a.parquet"]
-    assert "is not a whole Parquet file" in rejected[0].reason
+    assert "damaged or incomplete Parquet" in rejected[0].reason
 
 
 def test_a_parquet_file_damaged_in_a_row_group_keeps_the_rows_before(tmp_path: Path) -> None:
@@ -107,7 +108,30 @@ def test_a_parquet_file_damaged_in_a_row_group_keeps_the_rows_before(tmp_path: P
     documents, rejected = read("files", tmp_path, paths="*")
     assert [document.text for document in documents] == [*TEXTS[:1000], "the next file"]
     assert [told.where for told in rejected] == ["a.parquet"]
-    assert "is damaged after row 1000" in rejected[0].reason
+    assert "damaged or incomplete Parquet" in rejected[0].reason
+
+
+PACKED = {".parquet": parquet(TEXTS[:300], row_group_size=100)} | {
+    suffix: pack(b"".join(LINES[:300])) for suffix, pack in COMPRESS.items()
+}
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_no_damage_stops_the_job(tmp_path: Path, suffix: str) -> None:
+    draw = random.Random(1)
+    for number in range(40):
+        data = bytearray(PACKED[suffix])
+        for _ in range(draw.choice((1, 2, 8))):
+            at = draw.randrange(len(data))
+            if draw.random() < 0.7:
+                data[at] ^= 1 << draw.randrange(8)
+            else:
+                del data[at : at + draw.randrange(1, 100)]
+        (tmp_path / f"{number:02}{suffix}").write_bytes(data)
+    (tmp_path / "last.jsonl").write_bytes(GOOD)
+    documents, rejected = split(through_blocks(source("files", tmp_path, paths="*"), 1000))
+    assert documents[-1].text == "the next file"
+    assert len({told.where.partition(".")[0] for told in rejected}) > 20
 
 
 def test_bad_utf_8_in_one_row_of_parquet_is_that_row(tmp_path: Path) -> None:
