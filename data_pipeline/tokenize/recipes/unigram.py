@@ -65,7 +65,8 @@ class Unigram(Recipe):
         from sentencepiece import sentencepiece_model_pb2
         from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-        learnt = sentencepiece_model_pb2.ModelProto.FromString(model)
+        kind: Any = sentencepiece_model_pb2
+        learnt = kind.ModelProto.FromString(model)
         pieces = [(piece.piece, piece.score) for piece in learnt.pieces]
         tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=self.byte_fallback))
         steps: list[Any] = [normalizers.Prepend(_SPACE), normalizers.Replace(" ", _SPACE)]
