@@ -120,7 +120,8 @@ def _make_encoder(mixture: Mixture, reader: Reader, progress: Progress) -> Encod
     asked = mixture.tokenizer
     if asked.file is not None:
         return load_encoder(Path(asked.file), asked.end)
-    assert asked.train is not None and asked.vocab_size is not None
+    assert asked.train is not None
+    assert asked.vocab_size is not None
     texts: list[str] = []
     for source in mixture.sources:
         progress(f"{source.name}: reading a sample for the tokenizer")
