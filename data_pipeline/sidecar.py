@@ -71,11 +71,11 @@ class SidecarWriter:
         self._schema = _schema()
         self._file = self._partial.open("wb")
         self._writer = pyarrow.parquet.ParquetWriter(self._file, self._schema, compression="zstd")
-        self._waiting: list[DocumentFacts] = []
+        self._waiting: list[dict[str, Any]] = []
 
     def add(self, facts: DocumentFacts) -> None:
-        """The next document of the shard."""
-        self._waiting.append(facts)
+        """The next document of the shard. Raises ValueError for a `hash` that is no hexadecimal number."""
+        self._waiting.append(_row(facts))
         if len(self._waiting) == ROWS_IN_A_GROUP:
             self._write()
 
@@ -106,16 +106,16 @@ class SidecarWriter:
 
         if not self._waiting:
             return
-        rows = [
-            {
-                "id": facts.id, "source": facts.source, "path": facts.path, "licence": facts.licence, "language": facts.language,
-                "changed_by": list(facts.changed_by), "hash": bytes.fromhex(facts.hash), "tokens": facts.tokens, "start": facts.start,
-                "meta": json.dumps(dict(facts.meta), ensure_ascii=False, default=str) if facts.meta else None,
-            }
-            for facts in self._waiting
-        ]  # fmt: skip
-        self._writer.write_table(pyarrow.Table.from_pylist(rows, schema=self._schema))
+        self._writer.write_table(pyarrow.Table.from_pylist(self._waiting, schema=self._schema))
         self._waiting = []
+
+
+def _row(facts: DocumentFacts) -> dict[str, Any]:
+    return {
+        "id": facts.id, "source": facts.source, "path": facts.path, "licence": facts.licence, "language": facts.language,
+        "changed_by": list(facts.changed_by), "hash": bytes.fromhex(facts.hash), "tokens": facts.tokens, "start": facts.start,
+        "meta": json.dumps(dict(facts.meta), ensure_ascii=False, default=str) if facts.meta else None,
+    }  # fmt: skip
 
 
 class Sidecar:
