@@ -75,16 +75,15 @@ class ShardWriter:
         self.dtype = dtype
         self.lengths: list[int] = []
         self.tokens = 0
+        self._largest = np.iinfo(dtype).max
         self._bin = _partial(bin_path(prefix)).open("wb", buffering=_BUFFER)
 
     def add(self, ids: np.ndarray) -> None:
         """Appends one document; integer[tokens]. Raises ValueError for an id the token type cannot hold."""
         if ids.size > _LONGEST:
             raise ValueError(f"a document of {ids.size:,} tokens; the format holds at most {_LONGEST:,}")
-        if ids.size:
-            low, high = ids.min(), ids.max()
-            if low < 0 or high > np.iinfo(self.dtype).max:
-                raise ValueError(f"token ids {low} ... {high} do not fit in {self.dtype.name}")
+        if ids.size and ids.view(f"u{ids.itemsize}").max() > self._largest:  # a negative id is a large one
+            raise ValueError(f"token ids {ids.min()} ... {ids.max()} do not fit in {self.dtype.name}")
         self._bin.write(np.ascontiguousarray(ids, self.dtype).data)
         self.lengths.append(ids.size)
         self.tokens += ids.size
