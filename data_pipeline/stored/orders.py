@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from data_pipeline.order import SampleOrder
+from data_pipeline.order.forecast import forecast
 from data_pipeline.order.megatron import MegatronOrder
 from data_pipeline.prepared import Prepared
 from data_pipeline.stored.reader import Order, Pieces
@@ -27,6 +29,12 @@ class Windows:
         length = self.samples.lengths(indices) + 1
         return Pieces(sample=np.arange(len(start)), source=source, epoch=epoch, start=start, length=length)
 
+    def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
+        most = samples if self.samples.samples is None else min(samples, self.samples.samples)
+        epochs = math.ceil(forecast(self.samples, most)[source].epochs)
+        found = self.samples.find(source, start, end, epochs=range(epochs))
+        return found[found < samples]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
@@ -42,6 +50,10 @@ class Listed:
             sample=numbers, source=self.source[indices], epoch=np.zeros_like(numbers), start=self.start[indices],
             length=np.full_like(numbers, self.length),
         )  # fmt: skip
+
+    def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
+        holds = (self.source == source) & (self.start < end) & (self.start + self.length > start)
+        return np.flatnonzero(holds[:samples])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +73,25 @@ class Documents:
         return Pieces(
             sample=found.row, source=found.source, epoch=np.zeros_like(found.row), start=start, length=found.end - found.start
         )
+
+    def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
+        """By looking through the index of the source: Megatron's order has no inverse."""
+        index, starts = self.samples.sources[source], self.starts[source]
+        first, last = np.searchsorted(starts, (start, end - 1), side="right") - 1
+        places = np.flatnonzero((index.document_index >= first) & (index.document_index <= last))
+        begins = index.sample_index[:, 0]
+        rows = [np.arange(low, high) for low, high in zip(
+            np.searchsorted(begins[1:], places, side="left").tolist(), np.searchsorted(begins[:-1], places, side="right").tolist(),
+            strict=True,
+        )]  # fmt: skip
+        found = np.flatnonzero(np.isin(index.shuffle_index, np.concatenate([*rows, np.empty(0, np.int64)])))
+        if self.samples.blend is not None:
+            dataset, ordinal = self.samples.blend
+            found = np.flatnonzero((dataset == source) & np.isin(ordinal, found))
+        found = found[found < samples]
+        pieces = self.pieces(found)
+        holds = (pieces.start < end) & (pieces.start + pieces.length > start)
+        return found[np.unique(pieces.sample[holds])]
 
 
 def order_of(

@@ -62,6 +62,9 @@ class Order(Protocol):
     def pieces(self, indices: np.ndarray) -> Pieces:
         """The pieces of the samples with these global numbers, int64[n]."""
 
+    def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
+        """Those of the first `samples` samples that hold any of tokens `start` to `end` of a source's stream, sorted."""
+
 
 class SampleReader:
     """The samples of one split of prepared data, in some order. Raises DataError for a shard that is damaged."""
@@ -96,7 +99,7 @@ class SampleReader:
         pieces = self.order.pieces(indices)
         parts = self._parts(pieces)
         spans = (
-            Span(self.streams[source].names(shard)[document], self.streams[source].shards[shard].rpartition("/")[2], head, tail)
+            Span(self.streams[source].listed(shard).id(document), self.streams[source].shards[shard].rpartition("/")[2], head, tail)
             for source, shard, document, head, tail in zip(
                 pieces.source[parts.piece].tolist(), parts.shard.tolist(), parts.document.tolist(), parts.head.tolist(),
                 parts.tail.tolist(), strict=True,
