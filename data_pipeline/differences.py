@@ -117,12 +117,14 @@ def _documents(prepared: Prepared, storage: Storage, source: str) -> _Documents:
 
 
 def _of_documents(source: str, left: _Documents, right: _Documents) -> Iterator[Difference]:
-    for mine, other, sides in ((left, right, (True, False)), (right, left, (False, True))):
+    for what, mine, other, here in (
+        ("documents only on the left", left, right, 0), ("documents only on the right", right, left, 1)
+    ):  # fmt: skip
         alone = mine.ids[~np.isin(mine.ids, other.ids)]
         if alone.size:
-            what = f"source {source}: documents only here" if sides[0] else f"source {source}: documents only there"
-            counts = [f"{alone.size:,}" if side else None for side in sides]
-            yield Difference(what=what, left=counts[0], right=counts[1], examples=tuple(alone[:_SHOWN].tolist()))
+            counts = (None, alone.size) if here else (alone.size, None)
+            examples = tuple(alone[:_SHOWN].tolist())
+            yield Difference(what=f"source {source}: {what}", left=counts[0], right=counts[1], examples=examples)
     both, at_left, at_right = np.intersect1d(left.ids, right.ids, return_indices=True)
     for what, of_left, of_right in (
         ("texts that differ", left.texts, right.texts), ("documents in another split", left.splits, right.splits)
@@ -136,4 +138,6 @@ def _of_documents(source: str, left: _Documents, right: _Documents) -> Iterator[
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_said(each)}" for key, each in value.items() if each not in (None, [], {}))
     return "none" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

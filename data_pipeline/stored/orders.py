@@ -16,6 +16,10 @@ from data_pipeline.prepared import Prepared
 from data_pipeline.stored.reader import Order, Pieces
 from data_pipeline.stored.storage import Storage
 from data_pipeline.stored.stream import Stream
+from orchestrator.errors import DataError
+
+LARGEST_SEED = 2**32 - 1
+"""Of numpy's RandomState, by which Megatron shuffles."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,8 @@ def megatron_order(
     prepared: Prepared, storage: Storage, *, sequence_length: int, seed: int, samples: int, cache: Path | None
 ) -> Documents:
     """That of Megatron-LM's GPTDataset, or of its blend of several, on the same shards for so many samples."""
+    if seed > LARGEST_SEED:
+        raise DataError(f"Megatron's order takes seeds up to {LARGEST_SEED:,}, found {seed:,}; choose a smaller one")
     streams = [Stream(prepared, storage, source.name, "train") for source in prepared.sources]
     lengths = tuple(np.concatenate([stream.index(shard).lengths() for shard in range(len(stream.shards))]) for stream in streams)
     order = MegatronOrder(
