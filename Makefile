@@ -33,8 +33,8 @@ STANDING    := $(if $(filter-out file default undefined,$(origin CLUSTER)),--clu
 export PROMPT SET ACCEPT DOCUMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help train test plan simulate check data data-where data-seen data-diff calibrate up down submit jobs logs stop dashboard resume export generate \
-        diff lint schema parity bench-filters clean
+.PHONY: help train test plan simulate check data data-report data-where data-seen data-diff calibrate up down submit jobs \
+        logs stop dashboard resume export generate diff lint schema parity bench-filters clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -79,6 +79,9 @@ data-seen: $(INSTALLED) ## the steps of RUN that train on DOCUMENT
 
 data-diff: $(INSTALLED) ## what differs between prepared folders, or mixtures, A and B
 	@$(ORCHESTRATE) data diff '$(A)' '$(B)'
+
+data-report: $(INSTALLED) ## what became of MIXTURE's documents: a page of HTML and a data card; with RUN, also what it took; OUT=report.html
+	@$(ORCHESTRATE) data-report $(if $(and $(RUN),$(filter file,$(origin MIXTURE))),,--mixture '$(MIXTURE)') --data '$(DATA)' $(if $(OUT),--out '$(OUT)') $(if $(RUN),--run '$(RUN)' --runs '$(RUNS)')
 
 calibrate: $(INSTALLED) ## measure CLUSTER's hardware and write its page (OUT=page); or fit it: ROWS=file.csv IDS=a,b,c
 	@$(ORCHESTRATE) calibrate --cluster '$(CLUSTER)' --runs '$(RUNS)' $(if $(OUT),--out '$(OUT)') $(if $(ROWS),--rows '$(ROWS)') $(if $(IDS),--ids '$(IDS)')

@@ -6,7 +6,6 @@ often? The order of samples has an inverse, so the answer is looked up, not sear
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -90,5 +89,10 @@ def _lists(prepared: Prepared, storage: Storage) -> Iterator[tuple[Split, str, S
 
 def _nearest(name: str, ids: list[str]) -> list[tuple[int, str]]:
     """(closeness, id) of a few that hold the name, or begin like it."""
-    scored = ((len(name) if name in each else len(os.path.commonprefix((name, each))), each) for each in ids)
+    scored = ((len(name) if name in each else _alike(name, each), each) for each in ids)
     return sorted((pair for pair in scored if pair[0]), reverse=True)[:_SHOWN]
+
+
+def _alike(left: str, right: str) -> int:
+    """Characters that both begin with."""
+    return next((at for at, (one, other) in enumerate(zip(left, right, strict=False)) if one != other), min(len(left), len(right)))

@@ -19,42 +19,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, reduce
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from data_pipeline.recipes import with_recipe
 from data_pipeline.sources import SOURCES, Source
 from data_pipeline.steps import STEPS, Step, Wide
+from data_pipeline.tokenize.section import TokenizerSection
 from orchestrator.errors import CommandError
-from orchestrator.pages import Bytes, Count, Section, read_page_tree, validate
+from orchestrator.pages import Bytes, Section, read_page_tree, validate
 from orchestrator.registry import nearest, unknown
 
 SHIPPED = Path(__file__).with_name("mixtures")
-
-
-class TokenizerSection(Section):
-    """`train` a byte-level BPE on a sample of the mixture, or take the tokenizer.json `file`."""
-
-    alternatives: ClassVar[tuple[tuple[str, ...], ...]] = (("train", "file"),)
-    train: Literal["byte_bpe"] | None = None
-    vocab_size: Annotated[Count, Field(ge=257, le=2**24)] | None = Field(
-        default=None, description="256 bytes, the end of document, and what is learnt"
-    )
-    sample: Annotated[Bytes, Field(ge=1)] = Field(default=16_000_000, description="bytes of text trained on")
-    file: str | None = Field(default=None, min_length=1, description="relative to the page's folder")
-    end: str | None = Field(default=None, description="end-of-document token, if its name is not a usual one")
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.train is None) == (self.file is None):
-            fix = "{train: byte_bpe, vocab_size: 4096} or {file: PATH}"
-            raise ValueError(f"say either `train` or `file`; fix: {fix}")
-        if self.train is not None and self.vocab_size is None:
-            raise ValueError("`train` needs a vocab_size; fix: add `vocab_size: 4096`")
-        if self.file is not None and self.vocab_size is not None:
-            raise ValueError("the file decides the vocabulary; fix: remove `vocab_size`")
-        return self
 
 
 class ValidationSection(Section):

@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from data_pipeline.build import build
-from data_pipeline.files import PARTIAL, sha256_of
+from data_pipeline.files import PARTIAL
 from data_pipeline.mixture import Mixture
 from data_pipeline.prepared import FORMAT, Prepared, open_prepared
 from data_pipeline.progress import Event, Line
+from data_pipeline.tokenize.section import digest_of_file
 from data_pipeline.work import Executor, OneByOne, Store
-from orchestrator.errors import DataError, PageError, Problem
+from orchestrator.errors import DataError
 from orchestrator.units import format_bytes
 
 Say = Callable[[Event], None]
@@ -111,16 +112,13 @@ def status(mixture: Mixture, cache: Path) -> dict[str, Any]:
 def request_key(mixture: Mixture) -> str:
     """Identifies page, state of the sources and versions that shape the result; reads no text."""
     tokenizer = mixture.tokenizer
-    if tokenizer.file is not None and not Path(tokenizer.file).is_file():
-        problem = Problem(file=tokenizer.file, path="tokenizer.file", message="there is no such file")
-        raise PageError([problem])
     facts = {
         "format": FORMAT,
         "tokenizers": metadata.version("tokenizers"),
         "sources": [[source.facts(), source.signature()] for source in mixture.sources],
         "block": mixture.block,
         "tokenizer": tokenizer.model_dump(mode="json"),
-        "tokenizer_file": sha256_of(Path(tokenizer.file)) if tokenizer.file else None,
+        "tokenizer_file": digest_of_file(tokenizer.file),
         "validation": mixture.validation.model_dump(mode="json"),
         "seed": mixture.seed,
     }

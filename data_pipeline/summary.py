@@ -20,11 +20,11 @@ def table_of(prepared: Prepared) -> Any:
     report = json.loads((prepared.folder / "report.json").read_bytes())["sources"]
     ordered = sorted(prepared.sources, key=lambda source: -source.train_tokens)
     total = sum(source.weight for source in prepared.sources)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=True)
     table.add_column("source", no_wrap=True)
-    for name in ("documents", "of", "text", "training tokens", "held out", "share"):
+    for name in ("kept", "of", "text", "tokens", "held out", "share"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("dropped", overflow="ellipsis", no_wrap=True)
+    table.add_column("dropped most", overflow="ellipsis", no_wrap=True, ratio=1)
     for source in ordered[:_MOST]:
         facts = report[source.name]
         table.add_row(

@@ -196,6 +196,33 @@ def data_diff(options: argparse.Namespace) -> None:
         print("\n".join(map(str, found)) or "no difference")
 
 
+def data_report(options: argparse.Namespace) -> None:
+    """Writes what became of a mixture's documents as a page of HTML, and a Croissant data card beside it."""
+    from data_pipeline.mixture import load_mixture
+    from data_pipeline.prepare import prepare
+    from data_pipeline.prepared import open_prepared
+    from data_pipeline.report import write_report
+    from data_pipeline.report.consumed import consumed_of
+    from data_pipeline.screen import Screen
+    from orchestrator.training.create import find_run
+    from orchestrator.training.rundir import read_lines
+
+    run = find_run(options.runs, options.run) if options.run else None
+    trained = Path(json.loads(run.execution.read_text("utf-8"))["data"]) if run else None
+    said = options.mixture or str(trained or "python")
+    if (Path(said) / "prepared.json").is_file():
+        prepared = open_prepared(Path(said))
+    else:
+        with Screen(_console()) as screen:
+            prepared = prepare(load_mixture(said), options.data.absolute(), screen.say)
+    if run and trained and open_prepared(trained).fingerprint != prepared.fingerprint:
+        raise CommandError(f"run {run.name} reads {trained.name}, not {prepared.folder.name}\n    fix: leave MIXTURE out (--mixture)")
+    consumed = consumed_of(run.name, read_lines(run.ledger)) if run else None
+    out = options.out or (run.path / "data-report.html" if run else prepared.folder / "report.html")
+    for path in write_report(prepared, out, consumed):
+        print(f"written to {path}")
+
+
 def schema(options: argparse.Namespace) -> int:
     """Writes the JSON Schemas of both pages; with --check, only tells whether they are up to date."""
     from orchestrator.spec.schema import cluster_schema, run_schema
@@ -390,6 +417,9 @@ def _parser() -> argparse.ArgumentParser:
     preparing.add_argument("--format", choices=("text", "json"), default="text")
     preparing.add_argument("--workers", type=_positive, help="processes on this machine; default: as many as it pays")
     _about_data(preparing)
+    reporting = verb("data-report", data_report, _data, _run)
+    reporting.add_argument("--mixture", metavar="MIXTURE", help="name, page or prepared folder; default: what the run reads, else python")
+    reporting.add_argument("--out", type=Path, metavar="FILE", help="default: report.html in the prepared folder, data-report.html in the run's")
     verb("schema", schema).add_argument("--check", action="store_true", help="write nothing; exit 1 when stale")
     verb("export", export, _run).add_argument("--out", type=Path, required=True, help="folder to write")
     generating = verb("generate", generate, _run)

@@ -19,10 +19,10 @@ from data_pipeline.build.plan import Barrier, BlockPlan, Stretch, barriers, plan
 from data_pipeline.build.publish import Publisher, Written
 from data_pipeline.build.sampling import Sample, Train
 from data_pipeline.build.writing import Write
-from data_pipeline.files import sha256_of
 from data_pipeline.mixture import Mixture
 from data_pipeline.progress import Event, Line, Started
 from data_pipeline.steps import Wide
+from data_pipeline.tokenize.section import digest_of_file
 from data_pipeline.work import Executor, Job, Output, Store
 from orchestrator.units import format_count
 
@@ -72,10 +72,12 @@ class _Driver:
             self._finish_cleaning(self._blocks)
         tokenizer = self._tokenizer()
         done: list[BlockPlan] = []
-        for wave in waves(self._blocks):
+        groups = list(waves(self._blocks))
+        for number, wave in enumerate(groups, start=1):
             self._finish_cleaning([each for each in wave if each.number not in self._finished])
             done += wave
-            written = self._write(wave, self._copies(done, wave), tokenizer)
+            name = f"wave {number} of {len(groups)}"
+            written = self._write(wave, self._copies(done, wave, name), tokenizer, name)
             self._publisher.admit(tokenizer, written)
         return self._publisher.finish(tokenizer, {number: state.cleaned for number, state in self._states.items()}, self._say)
 
@@ -124,7 +126,7 @@ class _Driver:
         if joins(wide):
             sides = tuple(self._numbered(each) for each in group.blocks)
             title = f"{wide.step} {group.name}"
-            marks = Marks(parts=tuple(self._do(f"{wide.step}: join", [Join(title=title, step=wide, said=said, marks=marks, surveys=sides)])))
+            marks = Marks(parts=tuple(self._do(f"join {wide.step}", [Join(title=title, step=wide, said=said, marks=marks, surveys=sides)])))
         if wide.copies:
             self._publisher.clusters(wide.step, marks, {each.number: (each, self._texts(each)) for each in group.blocks})
         for each in group.blocks:
@@ -150,7 +152,7 @@ class _Driver:
             )
             for number, (low, high) in enumerate(ranges(surveyed(surveys)))
         ]  # fmt: skip
-        return Marks(parts=tuple(self._do(f"{wide.step}: decide", jobs)))
+        return Marks(parts=tuple(self._do(f"decide {wide.step}", jobs)))
 
     def _tokenizer(self) -> Output:
         mixture = self._mixture
@@ -172,7 +174,7 @@ class _Driver:
             ]  # fmt: skip
             found = self._do("sample for the tokenizer", jobs)
             samples = [(each.of.source.name, output) for each, output in zip(self._blocks, found, strict=True)]
-        said = {**asked.model_dump(mode="json"), "file": sha256_of(Path(asked.file)) if asked.file else None}
+        said = {**asked.model_dump(mode="json"), "file": digest_of_file(asked.file)}
         job = Train(title="tokenizer", mixture=mixture.without_sources(), samples=tuple(samples), limits=limits, said=said)
         [tokenizer] = self._do("tokenizer", [job])
         if asked.vocab_size and tokenizer.facts["vocab_size"] < asked.vocab_size:
@@ -182,13 +184,13 @@ class _Driver:
             self._say(Line(f"a tokenizer of {tokenizer.facts['vocab_size']:,} tokens, trained on {size} characters"))
         return tokenizer
 
-    def _copies(self, blocks: list[BlockPlan], wave: list[BlockPlan]) -> Marks:
+    def _copies(self, blocks: list[BlockPlan], wave: list[BlockPlan], name: str) -> Marks:
         surveys = [self._numbered(each) for each in blocks]
-        marks = self._marks(self._mixture.copies, surveys, 0, "of all", since=wave[0].number)
+        marks = self._marks(self._mixture.copies, surveys, 0, name, since=wave[0].number)
         self._publisher.clusters(self._mixture.copies.step, marks, {each.number: (each, self._texts(each)) for each in blocks})
         return marks
 
-    def _write(self, wave: list[BlockPlan], marks: Marks, tokenizer: Output) -> list[Written]:
+    def _write(self, wave: list[BlockPlan], marks: Marks, tokenizer: Output, name: str) -> list[Written]:
         said = self._mixture.copies.signature()
         jobs: list[Job] = [
             Write.of(
@@ -197,7 +199,7 @@ class _Driver:
             )
             for each in wave
         ]  # fmt: skip
-        return [Written(block=each, output=output) for each, output in zip(wave, self._do("write", jobs), strict=True)]
+        return [Written(block=each, output=output) for each, output in zip(wave, self._do(f"write {name}", jobs), strict=True)]
 
     def _texts(self, block: BlockPlan) -> Output:
         texts = self._states[block.number].texts

@@ -96,7 +96,7 @@ class Publisher:
         report = {
             "mixture": self._mixture.name,
             "fingerprint": fingerprint,
-            "tokenizer": {"kind": self._mixture.tokenizer.train or "file", "vocab_size": tokenizer.facts["vocab_size"]},
+            "tokenizer": {"kind": trained.recipe if (trained := self._mixture.tokenizer.train) else "file", "vocab_size": tokenizer.facts["vocab_size"]},
             "sources": {
                 name: {**record.facts(), "weight": shares.get(name, 0.0), "clusters": clusters.get(name, {})}
                 for name, record in records.items()

@@ -10,7 +10,7 @@ from typing import Any
 
 from data_pipeline.held_out import rank_of
 from data_pipeline.mixture import Mixture
-from data_pipeline.tokenize import load_encoder, train_byte_bpe
+from data_pipeline.tokenize.encoder import load_encoder, train_encoder
 from data_pipeline.work import Job, Output, Tick
 from data_pipeline.work.texts import read_texts
 
@@ -66,12 +66,12 @@ class Train(Job):
         if asked.file is not None:
             encoder = load_encoder(Path(asked.file), asked.end)
         else:
-            assert asked.vocab_size is not None
+            assert asked.train is not None and asked.vocab_size is not None
             texts = [text for name in self.limits for text in self._texts(name)]
             size = sum(len(text) for text in texts)
-            encoder = train_byte_bpe(texts, asked.vocab_size)
+            encoder = train_encoder(asked.train, texts, asked.vocab_size)
         (folder / "tokenizer.json").write_text(encoder.to_json(), "utf-8")
-        return {"vocab_size": encoder.vocab_size, "end_id": encoder.end_id, "end": encoder.end, "characters": size}
+        return {"vocab_size": encoder.vocab_size, "end_id": encoder.end_id, "end": encoder.tokenizer.id_to_token(encoder.end_id), "characters": size}
 
     def _texts(self, source: str) -> list[str]:
         rows = [row for name, each in self.samples if name == source for row in json.loads(each.path("sample.json").read_bytes())]

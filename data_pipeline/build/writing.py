@@ -21,7 +21,7 @@ from data_pipeline.mixture import Mixture
 from data_pipeline.progress import Ticked
 from data_pipeline.shards import ShardWriter, token_dtype
 from data_pipeline.sources import Source
-from data_pipeline.tokenize import Encoder, load_encoder
+from data_pipeline.tokenize.encoder import Encoder, load_encoder
 from data_pipeline.work import Job, Output, Tick
 from data_pipeline.work.texts import read_texts
 

@@ -1,8 +1,9 @@
 """What is the same in many documents, and which of them is the first: algorithms on arrays, without files.
 
-The published tools hold all signatures, or a suffix array of the whole corpus, in the memory of one machine; that is where
-they stop (750 GB of signatures hung for a day, 350 GB were needed for 110 GB of text). Here each comes down to rows that are
-sorted by key on disk by whoever runs a `Wide` step, and to a decision about rows that share a key.
+The published tools hold all signatures, or a suffix array of the whole corpus, in the memory of one machine;
+that is where they stop (750 GB of signatures hung for a day, 350 GB were needed for 110 GB of text). Here
+each comes down to rows that are sorted by key on disk by whoever runs a `Wide` step, and to a decision about
+rows that share a key.
 
     groups.py    rows of equal keys: which is the first, which come later; clusters from pairs
     normal.py    what is left of a text before copies are compared

@@ -15,7 +15,10 @@ def text_of(data: np.ndarray) -> str:
 
 
 def kept_of(size: int, marks: np.ndarray) -> np.ndarray:
-    """bool [size]: which bytes stay, by the MARKS of one document: not those of a later copy, unless they are of a first one as well."""
+    """bool [size]: which bytes stay, by the MARKS of one document.
+
+    Not those of a later copy, unless they are of a first one as well.
+    """
     first = (marks["first"] == marks["document"]) & (marks["first_at"] == marks["at"])
     return covered(size, marks[first]) | ~covered(size, marks[~first])
 
@@ -28,8 +31,9 @@ def covered(size: int, marks: np.ndarray) -> np.ndarray:
     starts = marks["at"].astype(np.int64)
     ends = np.maximum.accumulate(starts + marks["size"])
     new = np.flatnonzero(starts[1:] > ends[:-1]) + 1
-    for start, end in zip(starts[np.append(0, new)].tolist(), ends[np.append(new, ends.size) - 1].tolist(), strict=True):
-        inside[start:end] = True
+    begins, stops = starts[np.append(0, new)], ends[np.append(new, ends.size) - 1]
+    for start, stop in zip(begins.tolist(), stops.tolist(), strict=True):
+        inside[start:stop] = True
     return inside
 
 

@@ -1,7 +1,7 @@
 """Rows of equal keys: which is the first, which come later; and clusters from pairs.
 
-Rows are `steps.ROWS`, sorted by key, low, document and at. Whichever part of all keys is looked at, a group is whole in it, so
-the marks of all parts together are the same however the keys were divided.
+Rows are `steps.ROWS`, sorted by key, low, document and at. Whichever part of all keys is looked at, a group
+is whole in it, so the marks of all parts together are the same however the keys were divided.
 """
 
 from __future__ import annotations
@@ -46,14 +46,16 @@ def copies(rows: np.ndarray) -> np.ndarray:
 
 
 def neighbours(rows: np.ndarray) -> np.ndarray:
-    """MARKS of every row but the first of its key, beside the first, and beside the one before it where that is another.
+    """MARKS of every row but the first of its key, beside the first and the one before it.
 
-    All pairs of a group would be the square of its size; of a first that only looks alike, the one before it makes up.
+    All pairs of a group would be the square of its size; where the first only looks alike, the one before makes up
+    for it.
     """
     first = firsts(rows)
     later = np.flatnonzero(first != np.arange(rows.size))
     further = later[first[later] != later - 1]
-    return np.concatenate([marks_of(rows[later], rows[first[later]]), marks_of(rows[further], rows[further - 1])])
+    beside_first = marks_of(rows[later], rows[first[later]])
+    return np.concatenate([beside_first, marks_of(rows[further], rows[further - 1])])
 
 
 def pairs_of(marks: np.ndarray) -> np.ndarray:
@@ -66,7 +68,7 @@ def pairs_of(marks: np.ndarray) -> np.ndarray:
 
 
 def clusters(pairs: np.ndarray) -> np.ndarray:
-    """MARKS of every document that some chain of pairs connects with an earlier one; `first` is the first of its cluster."""
+    """MARKS of every document that a chain of pairs connects with an earlier one; `first` is that of its cluster."""
     if not pairs.size:
         return pairs
     from scipy.sparse import coo_array

@@ -1,14 +1,16 @@
-"""Signatures that agree in as many places as two sets have in common (Broder 1997), and bands of them as keys.
+"""Signatures that agree in as many places as two sets have in common (Broder 1997), and bands of them as
+keys.
 
-The share of n-grams that two texts have in common, of those that either has, is what near-duplicates are told by; comparing
-all pairs of texts is out of the question. Of each permutation of all hashes a signature holds the smallest that the text
-has, and two texts have the same smallest one with just that probability. Cut into bands of rows, texts that agree in a whole
-band share a key (Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, 3.4): at 14 bands of 8, 99.96 % of the pairs that
-have 0.9 in common do, and 5 % of those that have 0.5; the candidates are then judged by their whole signatures.
+The share of n-grams that two texts have in common, of those that either has, is what near-duplicates are told
+by; comparing all pairs of texts is out of the question. Of each permutation of all hashes a signature holds
+the smallest that the text has, and two texts have the same smallest one with just that probability. Cut into
+bands of rows, texts that agree in a whole band share a key (Leskovec, Rajaraman, Ullman, Mining of Massive
+Datasets, 3.4): at 14 bands of 8, 99.96 % of the pairs that have 0.9 in common do, and 5 % of those that have
+0.5; the candidates are then judged by their whole signatures.
 
-The permutations are those of datasketch 2.0, scheme `affine32`: a 32-bit hash goes through the finalizer of MurmurHash3, then
-h -> a h + b modulo 2^32 with odd a. Its scheme of before, (a h + b) mod (2^61 - 1) cut to 32 bits, finds large sets more alike than
-they are (datasketch, issue 212), and is what datatrove still does.
+The permutations are those of datasketch 2.0, scheme `affine32`: a 32-bit hash goes through the finalizer of
+MurmurHash3, then h -> a h + b modulo 2^32 with odd a. Its scheme of before, (a h + b) mod (2^61 - 1) cut to
+32 bits, finds large sets more alike than they are (datasketch, issue 212), and is what datatrove still does.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ def permutations(number: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def signature(shingles: np.ndarray, number: int) -> np.ndarray:
-    """uint32 [number]: the least permuted hash under each permutation; all ones where there are no shingles (uint32 [n])."""
+    """uint32 [number]: the least of the hashes (uint32 [n]) under each permutation; all ones where there are none."""
     a, b = permutations(number)
     least = np.full(number, 0xFFFFFFFF, np.uint32)
     shingles = _finalized(shingles)
@@ -46,10 +48,8 @@ def signature(shingles: np.ndarray, number: int) -> np.ndarray:
 def band_keys(signature: np.ndarray, bands: int) -> np.ndarray:
     """uint64 [bands]: equal where all rows of the same band are."""
     rows = signature.reshape(bands, -1).astype(np.uint64)
-    keys = mixed(np.arange(1, bands + 1, dtype=np.uint64))
-    for column in rows.T:
-        keys = mixed(keys ^ column)
-    return keys
+    factors = mixed(np.arange(1, rows.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
+    return mixed((rows * factors).sum(axis=1, dtype=np.uint64) + mixed(np.arange(1, bands + 1, dtype=np.uint64)))
 
 
 def agreement(left: np.ndarray, right: np.ndarray) -> np.ndarray:

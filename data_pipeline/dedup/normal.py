@@ -11,6 +11,6 @@ def folded(text: str) -> str:
 
 
 def only_letters(text: str) -> str:
-    """Without white space, digits and ASCII punctuation (ROOTS); a text that has nothing else is all of itself."""
+    """Without white space, digits and ASCII punctuation (ROOTS); a text of nothing else stays as it is."""
     codes = code_points(text)
     return codes[letters()[codes]].tobytes().decode("utf-32-le", "surrogatepass") or text.strip()

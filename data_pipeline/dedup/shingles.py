@@ -1,8 +1,9 @@
 """The words whose n-grams two documents are compared by.
 
-Runs of letters, digits and marks in small letters, whatever stands between them; where a script has no spaces, each character. Unlike
-the words of the filters they keep their digits, or all pages of sums would be copies of one another; and they are the same whatever
-language a source says, so that a copy is found in another source.
+Runs of letters, digits and marks in small letters, whatever stands between them; where a script has no
+spaces, each character. Unlike the words of the filters they keep their digits, or all pages of sums would be
+copies of one another; and they are the same whatever language a source says, so that a copy is found in
+another source.
 """
 
 from __future__ import annotations

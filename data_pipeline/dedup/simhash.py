@@ -1,17 +1,19 @@
-"""64 bits that differ the less, the more of their windows two texts have in common (Charikar 2002; Manku, Jain, Das Sarma 2007).
+"""64 bits that differ the less, the more of their windows two texts have in common (Charikar 2002; Manku,
+Jain, Das Sarma 2007).
 
-ROOTS deduplicated OSCAR so. Two texts are near when at most `distance` of the bits differ. Of `blocks` blocks of bits, so many
-touch no more than `distance` blocks; all others are equal, so each choice of `blocks - distance` of them is a key.
+ROOTS deduplicated OSCAR so. Two texts are near when at most `distance` of the bits differ. Of `blocks` blocks
+of bits, so many touch no more than `distance` blocks; all others are equal, so each choice of `blocks -
+distance` of them is a key.
 
-Two faults of the published code are mended: it left out the last window of each text, and a text of no more characters than a window
-had no window at all, so that all such texts had the same 64 bits.
+Two faults of the published code are mended: it left out the last window of each text, and a text of no more
+characters than a window had no window at all, so that all such texts had the same 64 bits.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -23,18 +25,18 @@ _LAST = 0x20000  # no punctuation from here on (Unicode 16)
 
 
 def without_punctuation(text: str) -> np.ndarray:
-    """uint32: the code points of the small letters of a text, and all else but what Unicode calls punctuation."""
+    """uint32: the code points of a text in small letters, but for what Unicode calls punctuation."""
     codes = code_points(text.lower())
     return codes[~_punctuation()[np.minimum(codes, _LAST - 1)]]
 
 
 def windows(values: np.ndarray, size: int) -> np.ndarray:
-    """uint64: a hash of each run of `size` values (uint64, spread over all bits); of all of them where they are fewer."""
+    """uint64: a hash of each run of `size` values (uint64, spread over all bits), or of all where they are fewer."""
     return mixed(gram_hashes(values, min(size, values.size))) if values.size else values
 
 
 def fingerprint(hashes: np.ndarray) -> int:
-    """The 64 bits of at least one hash (uint64): each is that of most of them; 0 where there are as many of both."""
+    """The 64 bits of one or more hashes (uint64): each is that of most of them; 0 where as many say either."""
     octets = hashes.astype("<u8").view(np.uint8).reshape(-1, 8)
     tally = np.bincount((octets + _LANES).ravel(), minlength=2048).reshape(8, 256)
     most = (tally @ _OCTETS).ravel() * 2 > hashes.size
@@ -48,9 +50,10 @@ def block_keys(fingerprint: int, blocks: int, distance: int) -> np.ndarray:
 
 
 def near(rows: np.ndarray, distance: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places of two rows each that share a key and whose fingerprints (in `low`) differ in at most `distance` bits, the later first.
+    """Pairs of rows that share a key and whose fingerprints (in `low`) differ in at most `distance` bits.
 
-    Rows are sorted by key, low and document. Of equal fingerprints the first stands for all.
+    Rows are sorted by key, low and document; the later one is told first. Of equal fingerprints the first row stands
+    for all.
     """
     key, low = rows["key"], rows["low"]
     same = (key[1:] == key[:-1]) & (low[1:] == low[:-1])
@@ -77,7 +80,7 @@ def _punctuation() -> np.ndarray:
 @cache
 def _masks(blocks: int, distance: int) -> np.ndarray:
     edges = [round(_BITS * number / blocks) for number in range(blocks + 1)]
-    parts = [(1 << high) - (1 << low) for low, high in zip(edges, edges[1:], strict=False)]
+    parts = [(1 << high) - (1 << low) for low, high in pairwise(edges)]
     return np.array([sum(chosen) for chosen in combinations(parts, blocks - distance)], np.uint64)
 
 

@@ -1,11 +1,13 @@
 """Places of a text that an equal text has too, wherever it stands, and hashes of its windows of bytes.
 
-A corpus has as many windows of 50 bytes as bytes; to compare them all would take twenty times its size. Winnowing (Schleimer, Wilkerson,
-Aiken, SIGMOD 2003) picks in each window the k-gram with the smallest hash, the last where several are equal: what is picked
-depends on the window alone, so two equal windows pick the same k-gram at the same place, and neighbours mostly pick one together. A
-window whose pick occurs nowhere else occurs nowhere else.
+A corpus has as many windows of 50 bytes as bytes; to compare them all would take twenty times its size.
+Winnowing (Schleimer, Wilkerson, Aiken, SIGMOD 2003) picks in each window the k-gram with the smallest hash,
+the last where several are equal: what is picked depends on the window alone, so two equal windows pick the
+same k-gram at the same place, and neighbours mostly pick one together. A window whose pick occurs nowhere
+else occurs nowhere else.
 
-Hashes are sums of random 64-bit values of the bytes, modulo 2^64; two tables of such values make 128 bits of a window.
+Hashes are sums of random 64-bit values of the bytes, modulo 2^64; two tables of such values make 128 bits of
+a window.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class Winnow:
     gram: int
 
     def picked(self, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where the picked k-grams of the bytes (uint8) stand, uint32, each once and in order, and their hashes, uint64."""
+        """Where the picked k-grams of the bytes (uint8) stand, uint32 in order, and their hashes, uint64."""
         places, hashes = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint64)]
         last = -1
         for start, pick, grams in self._picks(data):
@@ -41,7 +43,7 @@ class Winnow:
         return np.concatenate(places), np.concatenate(hashes)
 
     def windows_with(self, data: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where the windows begin whose pick is one of the places, uint32, and 128 bits of each, two columns of uint64."""
+        """Where the windows begin that pick one of the places, uint32, and 128 bits of each in two columns, uint64."""
         wanted = np.zeros(data.size, bool)
         wanted[places] = True
         found = [(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.uint32))]
@@ -49,13 +51,13 @@ class Winnow:
             chosen = np.flatnonzero(wanted[pick])
             if chosen.size:
                 part = data[start : start + pick.size + self.size - 1]
-                keys = (mixed(gram_hashes(table[part], self.size)[chosen]) for table in (_FIRST, _SECOND))
-                found.append((*keys, (chosen + start).astype(np.uint32)))
+                key, low = (mixed(gram_hashes(table[part], self.size)[chosen]) for table in (_FIRST, _SECOND))
+                found.append((key, low, (chosen + start).astype(np.uint32)))
         key, low, at = (np.concatenate(column) for column in zip(*found, strict=True))
         return at, key, low
 
     def _picks(self, data: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """(first window of a chunk, int64: the place that each of its windows picks, the hashes of the k-grams from there on)."""
+        """(a chunk's first window, int64: the place that each of its windows picks, the hashes of k-grams from it on)."""
         for start in range(0, data.size - self.size + 1, _CHUNK):
             part = data[start : start + _CHUNK + self.size - 1]
             grams = mixed(gram_hashes(_FIRST[part], self.gram))

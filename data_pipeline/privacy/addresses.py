@@ -3,8 +3,9 @@
 `ipaddress` says whether four numbers are an address at all, and whether it is anybody's: with `public_only`, private,
 loopback, documentation, multicast and reserved ranges stay, and so do networks (`5.9.0.0/16`). What is written around it
 says the rest. Not addresses are: parts of longer dotted numbers (object identifiers), versions (after a word for one, after
-`name-` or `name/`, before a suffix such as `-1ubuntu2` or `rc1`), numbers of sections. Four small numbers alone
-(`2.6.32.27`) are a version as a rule, so they count as an address only where a word or sign of networks stands nearby.
+`name-` or `name/`, before a suffix such as `-1ubuntu2` or `rc1`), numbers of sections. Four small numbers
+(`2.6.32.27`), or a name before numbers that are small in the middle (`Player 32.0.5.171`), are a version as a rule, so they
+count as an address only where a word or sign of networks stands on the line before.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _VERSION = re.compile(
     re.IGNORECASE,
 )
 _PART = re.compile(r"(?:[A-Za-z0-9_]-|[A-Za-z0-9_.]/|[<>=~]=|\b\d:)$")
+_NAME = re.compile(r"[^\W\d_]\w*[ \u00a0]$")
 _RANGE = re.compile(r"\d\.\d{1,3}-$")
 _SECTION = re.compile(r"(?:^|[\n>])[ \t\u00a0#*=>]*$")
 _TITLE = re.compile(r"\.?[ \t\u00a0]+\D")
@@ -75,7 +77,8 @@ def _is_written_as_address(text: str, start: int, end: int, address: IPv4Address
     numbers = address.packed
     if max(numbers) <= 40 and _TITLE.match(text, end) and _SECTION.search(before):
         return False
-    if (numbers[0] > 9 and max(numbers) > 40) or (numbers[0] > 3 and max(numbers) > 99):
+    like_a_version = numbers[1] <= 40 and numbers[2] <= 40 and (0 in numbers[1:3] or _NAME.search(before))
+    if not like_a_version and ((numbers[0] > 9 and max(numbers) > 40) or (numbers[0] > 3 and max(numbers) > 99)):
         return True
     return bool(_NETWORK.search(before.rpartition("\n")[2]) or _PORT.match(text, end))
 

@@ -29,7 +29,7 @@ _PRIVATE = re.compile(r"-----BEGIN (?P<kind>[A-Z0-9 ]*)PRIVATE KEY(?P<block> BLO
 _NAMES = ("key", "secret", "token", "passw", "pwd", "bearer")
 _WHOSE = re.compile(r"(?:api|access|secret|private|client|auth|service|signing|encryption|license)[_ -]?$")  # a key of what
 _VALUE = re.compile(
-    r"(?:or[dt]|d)?(?:[_-]?(?:id|key|value))?[\"'\]]{0,2}\s{0,2}(?:=>|:=|=|:|\s|is\s)\s{0,2}[\"'`]?(?P<key>[A-Za-z0-9+/_.~=-]{16,512})(?![A-Za-z0-9+/(])",
+    r"(?:or[dt]|d)?(?:[_-]?(?:id|key|value))?[\"'\]]{0,2}\s{0,2}(?:=>|:=|=|:|\s|is\s)\s{0,2}[\"'`]?(?P<key>[A-Za-z0-9+/_.~=-]{15,511}[A-Za-z0-9+/_~=-])(?![A-Za-z0-9+/(])",
     re.IGNORECASE,
 )
 _PARTS = re.compile(r"[A-Za-z0-9]+")

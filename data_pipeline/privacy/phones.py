@@ -13,9 +13,10 @@ from collections.abc import Iterator
 
 from data_pipeline.privacy.found import Span
 
-_CANDIDATE = re.compile(r"(?<![\w.,/@=#&%$€£¥:+-])(?:\+|\()?\d(?:[ \u00a0.()\-/\u2010-\u2013]{0,2}\d){6,16}(?![\w%])(?![.,:/-]\d)", re.ASCII)
+_CANDIDATE = re.compile(r"(?<![\w.,/@=#&%$€£¥:+-])(?:\+|\()?\d(?:(?:[ \u00a0.\-/\u2010-\u2013]|\)[ \-/]?|[ \-]?\()?\d){6,16}(?![\w%])(?![.,:/-]\d)", re.ASCII)
 _FOREIGN = re.compile(r"(?:\+|00)[1-9]")
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}\b|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d\b|(?:19|20)\d\d ?[-–/] ?(?:19|20)\d\d\b")
+_DOTTED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _WORD = re.compile(
     r"(?:\b(?:tel|tél|telf|tlf|tfn|phone|telephone|teléfono|téléphone|telefon\w*|telefoon|telèfon|puhelin|fax|faks|mobile|mobil|mobilní|móvil|celular|cell|"
     r"call|sms|whatsapp|hotline|handy|gsm|contact number|điện thoại|telepon|telpon|тел|телефон\w*|факс|τηλ\w*|फ़ोन|फोन|दूरभाष|ফোন|هاتف|تلفن|تلفون|טלפון|โทร)\b|"
@@ -40,12 +41,14 @@ class Phones:
 
     def __call__(self, text: str) -> Iterator[Span]:
         for found in _CANDIDATE.finditer(text):
-            start, end = found.span()
-            if self._is_phone(text, start, found[0]):
-                yield Span(start, end, "phone")
+            start, number = found.start(), found[0]
+            if number.count(")") > number.count("("):  # the bracket was opened before the number
+                number = number.rpartition(")")[0]
+            if self._is_phone(text, start, number):
+                yield Span(start, start + len(number), "phone")
 
     def _is_phone(self, text: str, start: int, number: str) -> bool:
-        if _DATE.search(number) or (number.count(".") == 3 and re.fullmatch(r"\d{1,3}(?:\.\d{1,3}){3}", number)):
+        if not number.startswith("+") and (_DATE.search(number) or _DOTTED.fullmatch(number)):
             return False
         if _FOREIGN.match(number):
             return self._is_valid("+" + number.removeprefix("+").removeprefix("00"), None)

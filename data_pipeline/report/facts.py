@@ -145,8 +145,11 @@ def facts_of(prepared: Prepared) -> Facts:
         said = json.loads(path.read_bytes())
         said = said if "sources" in said else _first_form(said, prepared)
         return Facts.model_validate({"mixture": prepared.name, "fingerprint": prepared.fingerprint, **said})
-    except (ValueError, ValidationError) as error:
-        raise DataError(f"{path} is damaged ({error}); {remedy}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DataError(f"{path} is damaged ({'.'.join(map(str, first['loc']))}: {first['msg']}); {remedy}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error!r}); {remedy}") from None
 
 
 def _first_form(said: dict[str, Any], prepared: Prepared) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from data_pipeline.sources._found import FoundFile
 from orchestrator.errors import DataError
 
 _CHUNK = 2**20
-_ZSTD_INPUT = 2**12
-"""zstandard gives all that an input unpacks to at once: 4 KiB are at most 128 MiB, and of text some 20 KiB."""
+_ZSTD_INPUT = 2**10
+"""zstandard gives all that an input unpacks to at once: 1 KiB are 32 MiB at most, and of text some 5 KiB."""
 _OF_THE_FILE = {errno.EIO, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 

@@ -11,17 +11,17 @@ import re
 from pathlib import PurePosixPath
 
 _SUFFIXES: dict[str, str] = {
-    "ada": "adb ads ada", "assembly": "asm s", "awk": "awk", "c": "c h", "clojure": "clj cljs cljc edn", "cmake": "cmake",
-    "cobol": "cob cbl", "common-lisp": "lisp lsp cl asd", "cpp": "cc cpp cxx c++ hh hpp hxx h++ ipp tpp",
+    "ada": "adb ads ada", "assembly": "asm s", "awk": "awk", "c": "c h", "clojure": "clj cljs cljc", "cmake": "cmake",
+    "cobol": "cob cbl", "common-lisp": "lisp cl asd", "cpp": "cc cpp cxx c++ hh hpp hxx h++ ipp tpp",
     "csharp": "cs csx", "css": "css scss sass less", "cuda": "cu cuh", "d": "d", "dart": "dart", "elixir": "ex exs", "elm": "elm",
     "emacs-lisp": "el", "erlang": "erl hrl", "fortran": "f f03 f08 f77 f90 f95 for", "fsharp": "fs fsi fsx", "glsl": "glsl vert frag",
     "go": "go", "groovy": "groovy gradle", "haskell": "hs lhs hsc", "html": "html htm xhtml", "java": "java",
     "javascript": "js cjs mjs jsx", "julia": "jl", "kotlin": "kt kts", "lean": "lean", "lua": "lua", "makefile": "mk mak",
     "markdown": "md markdown", "matlab": "m", "nim": "nim", "nix": "nix", "objective-c": "mm", "ocaml": "ml mli mll mly",
-    "pascal": "pas pp lpr dpr", "perl": "pl pm", "php": "php phtml", "powershell": "ps1 psm1 psd1", "prolog": "pro prolog",
+    "pascal": "pas lpr dpr", "perl": "pl pm", "php": "php phtml", "powershell": "ps1 psm1 psd1", "prolog": "prolog",
     "protobuf": "proto", "python": "py pyi pyx pxd pyw", "r": "r", "racket": "rkt", "restructuredtext": "rst", "ruby": "rb rake gemspec",
-    "rust": "rs", "scala": "scala sc sbt", "scheme": "scm ss sld", "shell": "sh bash zsh ksh", "smalltalk": "st", "solidity": "sol",
-    "sql": "sql", "standard-ml": "sml sig fun", "swift": "swift", "tcl": "tcl tk", "terraform": "tf", "tex": "tex sty cls",
+    "rust": "rs", "scala": "scala sbt", "scheme": "scm ss sld", "shell": "sh bash zsh ksh", "smalltalk": "st", "solidity": "sol",
+    "sql": "sql", "standard-ml": "sml sig fun", "swift": "swift", "tcl": "tcl tk", "terraform": "tf", "tex": "tex sty",
     "typescript": "ts tsx mts cts", "verilog": "v vh sv svh", "vhdl": "vhd vhdl", "viml": "vim", "visual-basic": "vb bas",
     "vue": "vue", "zig": "zig",
 }  # fmt: skip
@@ -46,7 +46,9 @@ _CPP_HEADER = re.compile(
     rb"|^[ \t]*(private|public|protected):\s*$|std::\w+",
     re.MULTILINE,
 )
-"""linguist, heuristics.yml: what makes a `.h` one of C++."""
+_OBJECTIVE = re.compile(rb"^\s*(@(interface|class|protocol|property|end|implementation)\b|#import\s+.+\.h[\">])", re.MULTILINE)
+_BY_TEXT = {".h": (_CPP_HEADER, "cpp"), ".m": (_OBJECTIVE, "objective-c")}
+"""linguist, heuristics.yml: what makes a file of a shared suffix one of the other language."""
 
 VENDORED = frozenset({
     "node_modules", "bower_components", "jspm_packages", "vendor", "vendors", "vendored", "third_party", "third-party", "thirdparty",
@@ -81,8 +83,14 @@ def known_language(word: str) -> str | None:
 
 
 def language_of(name: str, raw: bytes) -> str | None:
-    language = language_of_name(name)
-    return "cpp" if language == "c" and name.lower().endswith(".h") and _CPP_HEADER.search(raw) else language
+    """The programming language of a file by its name and, where languages share a suffix, its text."""
+    pattern, other = _BY_TEXT.get(PurePosixPath(name.lower()).suffix, (None, None))
+    return other if pattern is not None and pattern.search(raw) else language_of_name(name)
+
+
+def possible_languages(name: str) -> set[str | None]:
+    """All that `language_of` may find of a file of this name."""
+    return {language_of_name(name), _BY_TEXT.get(PurePosixPath(name.lower()).suffix, (None, None))[1]} - {None}
 
 
 def left_out_folder(name: str) -> str | None:

@@ -6,6 +6,7 @@ connection, and by the size and time that say whether it is still the same.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -36,6 +37,14 @@ class FoundFile:
 
         stream: BinaryIO = url_to_fs(self.origin)[0].open(self.path, "rb")
         return stream
+
+    @property
+    def address(self) -> str:
+        """A path or URL that leads to this file alone."""
+        first, chained, rest = self.origin.partition("::")
+        protocol, said, _ = first.partition("://")
+        path = glob.escape(self.path)
+        return f"{protocol}://{path}{chained}{rest}" if said and "://" not in path else path
 
     @property
     def is_local(self) -> bool:

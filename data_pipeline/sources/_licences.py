@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-_FILE = re.compile(r"(?i)^(un)?licen[cs]e([-._].*)?$|^copying([-._].*)?$|^copyright$")
+_FILE = re.compile(r"(?i)^(un)?licen[cs]e([-._].*)?$|^copying([-.].*)?$|^copyright$")
 _TAG = re.compile(rb"SPDX-License-Identifier:\s*\(?\s*([A-Za-z0-9.+-]+(?:\s+(?:OR|AND|WITH)\s+[A-Za-z0-9.+-]+)*)")
 _HEAD = 4096
 _READ = 200_000

@@ -8,7 +8,7 @@ before them, it is the byte at which the line begins, whether the file is cut or
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from data_pipeline.documents import Document, Rejected
@@ -68,14 +68,12 @@ def parquet_rows(part: Part, source: str, fields: tuple[str, ...], longest: int)
             present = table.schema_arrow.names
             groups = range(part.start, table.num_row_groups if part.stop is None else part.stop)
             number = sum(table.metadata.row_group(group).num_rows for group in range(part.start))
-            batches = table.iter_batches(
-                batch_size=256, row_groups=list(groups), columns=[name for name in fields if name in present]
-            )
             if fields[0] not in present:
                 fix = "set `text_field`"
                 raise page_error(file.name, source, unknown("column", fields[0], present), fix)
-            for batch in batches:
-                for row in _rows(batch):
+            columns = [name for name in fields if name in present]
+            for group in groups:  # one by one: a batch of rows of two groups would be lost with the second
+                for row in _rows(table.iter_batches(batch_size=256, row_groups=[group], columns=columns)):
                     number += 1
                     size = len(row.get(fields[0]) or "") if isinstance(row, dict) else 0
                     yield f"{file.name}:{number}", row if size <= longest else too_long(size, longest)
@@ -86,16 +84,21 @@ def parquet_rows(part: Part, source: str, fields: tuple[str, ...], longest: int)
             raise Broken(f"{told} ({str(error).splitlines()[0]}); fetch or write it again") from None
 
 
-def _rows(batch: Any) -> Iterator[dict[str, Any] | str]:
-    """The rows of a batch, and of one whose text is not UTF-8 the reason."""
+def _rows(batches: Iterable[Any]) -> Iterator[dict[str, Any] | str]:
+    """The rows of batches, and of one whose text is not UTF-8 the reason."""
+    for batch in batches:
+        try:
+            yield from batch.to_pylist()
+        except UnicodeDecodeError:
+            yield from (_row(batch.slice(at, 1)) for at in range(batch.num_rows))
+
+
+def _row(batch: Any) -> dict[str, Any] | str:
     try:
-        yield from batch.to_pylist()
-    except UnicodeDecodeError:
-        for at in range(batch.num_rows):
-            try:
-                yield batch.slice(at, 1).to_pylist()[0]
-            except UnicodeDecodeError as error:
-                yield not_utf_8(error)
+        row: dict[str, Any] = batch.to_pylist()[0]
+    except UnicodeDecodeError as error:
+        return not_utf_8(error)
+    return row
 
 
 def row_groups(file: FoundFile) -> list[int]:

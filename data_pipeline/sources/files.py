@@ -24,7 +24,7 @@ from data_pipeline.sources._found import FoundFile
 
 
 class TextFiles(FileSource):
-    """What is said of files that hold texts as they are."""
+    """Files that hold texts as they are."""
 
     formats: ClassVar[tuple[str, ...]] = (".jsonl", ".parquet", ".txt")
     text_field: str = "text"
@@ -35,11 +35,6 @@ class TextFiles(FileSource):
     separator: str | None = Field(
         default=None, min_length=1, description="what stands between documents of a .txt"
     )
-
-
-@SOURCES.register
-class Files(TextFiles):
-    kind: Literal["files"]
 
     def _parts(self, file: FoundFile, size: int) -> list[Part]:
         if self.text_of(file) <= size:
@@ -64,6 +59,11 @@ class Files(TextFiles):
             found = records.plain_texts(part, self.text_field, self.separator, self.longest)
         for where, record in found:
             yield records.document_of(where, record, self.name, fields)
+
+
+@SOURCES.register
+class Files(TextFiles):
+    kind: Literal["files"]
 
 
 def _row_group_parts(file: FoundFile, size: int) -> list[Part]:

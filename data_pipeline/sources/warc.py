@@ -53,7 +53,7 @@ class Warc(FileSource):
             yield Document(id=where, text=found, source=self.name, meta=meta)
 
     def _text(self, record: Any) -> tuple[Literal["text", "problem"], str]:
-        if record.record_type.name == "conversion":
+        if _kind(record) == "conversion":
             try:
                 return "text", record.reader.read().decode("utf-8-sig")
             except UnicodeDecodeError as error:
@@ -75,7 +75,7 @@ class Warc(FileSource):
     def _visible(self, html: str) -> str:
         from resiliparse.extract.html2text import extract_plain_text
 
-        return cast(str, extract_plain_text(html, main_content=self.main_content))
+        return extract_plain_text(html, main_content=self.main_content)
 
 
 class _Stream:
@@ -121,10 +121,17 @@ def _records(stream: _Stream) -> Iterator[Any]:
 
 
 def _is_document(record: Any) -> bool:
-    """Whether a record holds a text or a page. A cut header says no length."""
-    if record.headers.get("Content-Length") is None:
+    """Whether a record holds a text or a page. Raises Broken for a header that was cut, or is damaged: it says no length."""
+    said = record.headers.get("Content-Length")
+    if said is None:
         raise Broken("ends in the middle of a record; fetch or write the file again")
-    return record.record_type.name in ("response", "conversion")
+    if not (said.isascii() and said.isdigit()):
+        raise Broken("is damaged: a record without a length; fetch or write the file again")
+    return _kind(record) in ("response", "conversion")
+
+
+def _kind(record: Any) -> str:
+    return (record.headers.get("WARC-Type") or "").lower()
 
 
 def _hold_whole(record: Any) -> None:
@@ -171,7 +178,8 @@ def _from_brotli(body: bytes, longest: int) -> bytes | None:
 
 def _joined(body: bytes) -> bytes | None:
     """The chunks of RFC 9112, section 7.1, put together; None if it is not in chunks, as many crawlers keep it."""
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while (end := body.find(b"\r\n", at)) >= 0:
         try:
             size = int(body[at:end].split(b";")[0], 16)
@@ -188,5 +196,5 @@ def _decoded(body: bytes, charset: str | None) -> str:
     """By the charset of the answer's header, else what the page says of itself, else what its bytes look like."""
     from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
 
-    said = map_encoding_to_html5(charset) if charset else None
-    return cast(str, bytes_to_str(body, said or detect_encoding(body, from_html_meta=True), strip_bom=True))
+    said = map_encoding_to_html5(charset) if charset else detect_encoding(body, from_html_meta=True)
+    return bytes_to_str(body, said or "utf-8", strip_bom=True)

@@ -1,7 +1,9 @@
-"""Lines that stand in many documents of a source are its template: menus, notices, footers. They are taken out.
+"""Lines that stand in many documents of a source are its template: menus, notices, footers. They are taken
+out.
 
-Lines are compared without white space at their ends. The published step also took that white space from the lines that
-stayed, and counted empty lines like any other, so that they vanished from a source; here what stays is not touched.
+Lines are compared without white space at their ends. The published step also took that white space from the
+lines that stayed, and counted empty lines like any other, so that they vanished from a source; here what
+stays is not touched.
 """
 
 from __future__ import annotations

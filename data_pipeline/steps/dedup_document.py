@@ -1,8 +1,9 @@
 """Copies of a document within its source, told by their letters alone: the first one stays.
 
-White space, digits and ASCII punctuation are left out before comparing, so pages that differ in a date or a counter
-are copies. A document without any letter is its own copy only if all of it is equal; in the published step all such
-documents were copies of one another. The published step also blanked a copy's text; here the document is dropped.
+White space, digits and ASCII punctuation are left out before comparing, so pages that differ in a date or a
+counter are copies. A document without any letter is its own copy only if all of it is equal; in the published
+step all such documents were copies of one another. The published step also blanked a copy's text; here the
+document is dropped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Copies of a page that was crawled more than once: the first document of each address stays.
 
-An address is compared without its query, its fragment and a slash at its end; the published step left out the query only.
-A document without an address (`url` in its meta) is kept; the published step failed on it.
+An address is compared without its query, its fragment and a slash at its end; the published step left out the
+query only. A document without an address (`url` in its meta) is kept; the published step failed on it.
 """
 
 from __future__ import annotations

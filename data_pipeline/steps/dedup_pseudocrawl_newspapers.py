@@ -1,4 +1,6 @@
-"""Teasers and notices of crawled newspapers: every line that occurs twice or more in the source, all its occurrences."""
+"""Teasers and notices of crawled newspapers: every line that occurs twice or more in the source, all its
+occurrences.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Copies of a document in any source: the first one stays.
 
-What is compared is the text with every run of white space as one blank (`whitespace`), the text itself (`none`), or its
-letters alone as `dedup_document` does within a source (`letters`).
+What is compared is the text with every run of white space as one blank (`whitespace`), the text itself
+(`none`), or its letters alone as `dedup_document` does within a source (`letters`).
 """
 
 from __future__ import annotations

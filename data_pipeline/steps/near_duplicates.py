@@ -1,8 +1,10 @@
-"""Documents that have most of their n-grams of words in common with an earlier one, in any source: the first of each cluster stays.
+"""Documents that have most of their n-grams of words in common with an earlier one, in any source: the first
+of each cluster stays.
 
-MinHash with bands (`dedup/minhash.py`) over words that are the same whatever language a source says (`dedup/shingles.py`). Documents that share a band are candidates; those whose
-signatures agree in `threshold` of all places are near, and whatever a chain of near ones connects is one cluster. A document of fewer
-than `ngram` words is not compared; `exact_copies` is for those.
+MinHash with bands (`dedup/minhash.py`) over words that are the same whatever language a source says
+(`dedup/shingles.py`). Documents that share a band are candidates; those whose signatures agree in `threshold`
+of all places are near, and whatever a chain of near ones connects is one cluster. A document of fewer than
+`ngram` words is not compared; `exact_copies` is for those.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ class NearDuplicates(Wide):
     ngram: int = Field(default=5, ge=1, description="words; characters in scripts without spaces")
     bands: int = Field(default=14, ge=1, description="documents that agree in one are candidates")
     rows: int = Field(default=8, ge=1, description="of the signature, in each band")
-    threshold: float = Field(default=0.8, gt=0, le=1, description="share of n-grams in common, as signatures estimate it")
+    threshold: float = Field(default=0.8, gt=0, le=1, description="estimated share of n-grams in common")
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
         from data_pipeline.dedup.minhash import band_keys, signature

@@ -1,10 +1,13 @@
-"""Documents whose SimHash differs in at most four of 64 bits from that of an earlier one, in any source: the first of each cluster stays.
+"""Documents whose SimHash differs in at most four of 64 bits from that of an earlier one, in any source: the
+first of each cluster stays.
 
-As ROOTS did with OSCAR: windows of six characters of the text in small letters without punctuation; in English, windows of six words.
-Mended (`dedup/simhash.py`): the last window counts, and so does a text shorter than a window; the published code found all
-texts of six characters or fewer alike. It also counted a window as often as it occurs, so pages with rulers and indents were all
-alike: of 2,000 pages of documentation it took 374 for copies, and 343 of them had less than a tenth of their word 5-grams in common with
-their first. Counted once each (`counted: once`), 33 are found, all of them with nine tenths in common; `counted: each` is as published.
+As ROOTS did with OSCAR: windows of six characters of the text in small letters without punctuation; in
+English, windows of six words. Mended (`dedup/simhash.py`): the last window counts, and so does a text shorter
+than a window; the published code found all texts of six characters or fewer alike. It also counted a window
+as often as it occurs, so pages with rulers and indents were all alike: of 2,000 pages of documentation it
+took 374 for copies, and 343 of them had less than a tenth of their word 5-grams in common with their first.
+Counted once each (`counted: once`), 33 are found, all of them with nine tenths in common; `counted: each` is
+as published.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ class SimhashDuplicates(Wide):
     window: int = Field(default=6, ge=1, description="characters, or words")
     by_words: tuple[str, ...] = Field(default=("en",), description="languages whose windows are of words")
     counted: Literal["once", "each"] = Field(default="once", description="a window that occurs several times")
-    distance: Literal[1, 2, 3, 4, 5] = Field(default=4, description="bits in which two may differ; they are looked up in 6 blocks")
+    distance: Literal[1, 2, 3, 4, 5] = Field(default=4, description="bits of 64 in which two may differ")
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
         from data_pipeline.dedup.simhash import block_keys, fingerprint, windows

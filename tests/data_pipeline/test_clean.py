@@ -17,7 +17,7 @@ from data_pipeline.shards import Shard
 from data_pipeline.sources import Block
 from data_pipeline.sources.files import Files
 from data_pipeline.steps.filter_small_docs_bytes import FilterSmallDocsBytes
-from data_pipeline.tokenize import load_encoder
+from data_pipeline.tokenize.encoder import load_encoder
 from orchestrator.errors import DataError
 from tests.data_pipeline.conftest import write_texts
 

@@ -24,7 +24,7 @@ from data_pipeline.prepared import Prepared, open_prepared
 from data_pipeline.progress import told
 from data_pipeline.shards import Shard
 from data_pipeline.sources.files import Files
-from data_pipeline.tokenize import load_encoder
+from data_pipeline.tokenize.encoder import load_encoder
 from data_pipeline.work import Job
 from orchestrator.errors import DataError, OrchestratorError, PageError
 from tests.data_pipeline.conftest import write_texts

@@ -94,7 +94,7 @@ def test_the_verbs_print_and_their_errors_teach(run: RunDir, capsys: pytest.Capt
 
 
 def test_a_document_that_is_held_out_is_said_to_be(run: RunDir, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    [held] = [prefix for prefix in site.prepared.shards("library", "validation")]
+    [held] = site.prepared.shards("library", "validation")
     name = json.loads(held.with_name(f"{held.name}.jsonl").read_text().splitlines()[0])["id"]
     code, text = orchestrate(capsys, "seen", name, "--runs", str(run.path.parent), "--run", run.name)
     assert (code, "held out: never trained on" in text) == (0, True)

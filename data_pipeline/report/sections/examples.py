@@ -22,6 +22,7 @@ def of_source(said: Mapping[str, str], where: str = "") -> str:
     if "text" in said:
         return f'<div class="example">{head}{quoted(said["text"])}</div>'
     if "before" in said or "after" in said:
+        head += "" if said.get("before") != said.get("after") else "<p>They differ further on than is shown.</p>"
         return f'<div class="example">{head}<div class="change">{_change(said.get("before", ""), said.get("after", ""))}</div></div>'
     return f'<div class="example">{head}</div>'
 

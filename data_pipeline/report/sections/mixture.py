@@ -88,7 +88,8 @@ def _table(facts: Facts, consumed: Consumed | None) -> str:
             number("Forecast", lambda source: _planned_share(facts, source), share),
             number("Epochs", lambda source: planned[source.name].epochs if source.name in planned else None, _epochs),
         ]
-    columns.append(Column(head="Cap", shown=lambda source: "" if source.max_epochs is None else _epochs(source.max_epochs), value=lambda source: source.max_epochs))
+    if any(source.max_epochs is not None for source in facts.sources):
+        columns.append(Column(head="Cap", shown=lambda source: "" if source.max_epochs is None else _epochs(source.max_epochs), value=lambda source: source.max_epochs))
     if consumed is not None:
         columns += [
             number("Taken", lambda source: consumed.of(source.name).tokens, about, f"tokens that {consumed.run} trained on"),

@@ -35,20 +35,30 @@ def figures(facts: Facts) -> str:
     text = everything.sum(lambda source: source.read.bytes), everything.sum(lambda source: source.kept.bytes)
     train, held = everything.sum(lambda source: source.train.tokens), everything.sum(lambda source: source.validation.tokens)
     groups = by_language(facts.sources)
-    natural = sum(group.sources[0].content != "code" for group in groups)
+    said = [group for group in groups if group.sources[0].language is not None]
+    natural = sum(group.sources[0].content != "code" for group in said)
     found = everything.personal_data
     kinds = f"{len(found)} kinds, replaced by tags" if found else "none found" if found is not None else ""
     shown = [
-        ("Sources", count(len(facts.sources)), f"{natural} languages, {len(groups) - natural} programming languages" if natural < len(groups) else f"{natural} languages"),
-        ("Documents", count(documents[1]), f"of {count(documents[0])} read"),
-        ("Text", size(text[1]), f"of {size(text[0])} read"),
-        ("Training tokens", about(train), f"and {about(held)} held out"),
+        ("Sources", count(len(facts.sources)), _of_languages(natural, len(said) - natural)),
+        ("Documents", count(documents[1]), _of(count, documents[0])),
+        ("Text", size(text[1]), _of(size, text[0])),
+        ("Training tokens", about(train), "" if held is None else f"and {about(held)} held out"),
         ("Bytes per token", decimal(everything.bytes_per_token), ""),
         ("Tokens per word", decimal(everything.fertility), "fertility, over all text"),
         ("Could not be read", count(sum(source.rejected.records for source in facts.sources)), "records and files, put aside"),
         ("Personal data", count(sum(found.values()) if found is not None else None), kinds),
     ]  # fmt: skip
     return '<dl class="figures">' + "".join(f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>" for name, value, note in shown) + "</dl>"
+
+
+def _of(shown: Callable[[float | None], str], read: float | None) -> str:
+    return "" if read is None else f"of {shown(read)} read"
+
+
+def _of_languages(natural: int, programming: int) -> str:
+    told = [(natural, "language"), (programming, "programming language")]
+    return ", ".join(f"{number} {name}{'s' * (number != 1)}" for number, name in told if number)
 
 
 @dataclass(frozen=True, kw_only=True)

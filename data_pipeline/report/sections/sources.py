@@ -64,7 +64,8 @@ def _kept(group: Group) -> float | None:
 
 
 def _entry(source: SourceFacts, room: int) -> str:
-    head = f"{named(source.name)}<span class=told>{named(source.language or '')} · {about(source.tokens)} tokens · {kept_share(source)} of documents kept</span>"
+    language = f"{named(source.language)} · " if source.language else ""
+    head = f"{named(source.name)}<span class=told>{language}{about(source.tokens)} tokens · {kept_share(source)} of documents kept</span>"
     found = " ".join(filter(None, (source.name, source.language, source.licence)))
     inside = _said(source) + _steps(source, room) + _unread(source) + clusters_of(source) + _lengths(source) + _personal(source)
     body = f'<div class="inner" id="{anchor(source.name)}">{inside}</div>'

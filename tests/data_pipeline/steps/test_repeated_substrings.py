@@ -60,7 +60,7 @@ def test_what_is_cut_is_what_a_plain_search_finds(texts: list[str], size: int) -
 
 def test_what_is_cut_of_real_texts_is_what_a_plain_search_finds() -> None:
     real = [text[:1500] for _, text in DOCUMENTS[:30]]
-    texts = real[:20] + [real[3][200:900] + real[7][:400], real[25] + real[2][100:300], real[4], real[5][1:] + real[5]]
+    texts = [*real[:20], real[3][200:900] + real[7][:400], real[25] + real[2][100:300], real[4], real[5][1:] + real[5]]
     assert [left(outcome).encode() for outcome in cut(texts, 50)] == plainly_cut(texts, 50)
 
 

@@ -29,7 +29,7 @@ class Server(ThreadingHTTPServer):
 class _Answer(BaseHTTPRequestHandler):
     server: Server
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         path = self.server.folder / self.path.lstrip("/")
         if not path.is_file():
             self.send_error(404)
