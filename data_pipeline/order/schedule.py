@@ -261,16 +261,6 @@ def whole_numbers(weights: Sequence[float]) -> list[int]:
     return [count // divisor for count in exact]
 
 
-def slots_of(weights: Sequence[float]) -> tuple[int, ...]:
-    """Whole samples per block in the ratio of the weights, in the smallest block that is exact.
-
-    0.7, 0.2, 0.1 -> 7, 2, 1. Where the exact block would pass 65,536 samples, the shares are rounded to that
-    (largest remainders), at least 1.
-    """
-    exact = whole_numbers(weights)
-    return tuple(exact if sum(exact) <= LARGEST_BLOCK else _rounded(exact))
-
-
 def _rounded(exact: Sequence[int]) -> list[int]:
     ideal = [Fraction(count * LARGEST_BLOCK, sum(exact)) for count in exact]
     rounded = [max(1, math.floor(share)) for share in ideal]
@@ -307,6 +297,11 @@ def _over(state: _State) -> Schedule:
 def check_stages(stages: Sequence[Stage], chunk: int) -> None:
     """Raises DataError for a stage whose lengths or samples do not fit whole chunks, with the nearest legal numbers."""
     for number, stage in enumerate(stages, start=1):
+        for source, weight in enumerate(stage.weights, start=1):
+            if not 0 <= weight < math.inf:
+                raise DataError(f"stage {number} gives source {source} the weight {weight}; say a number of at least 0")
+        if not any(stage.weights):
+            raise DataError(f"stage {number} gives weight to no source; give one a weight above 0")
         if chunk % stage.sequence_length:
             raise DataError(
                 f"stage {number}: sequence_length {stage.sequence_length:,} does not divide {chunk:,}, the longest of the run; "
@@ -324,8 +319,6 @@ def check_stages(stages: Sequence[Stage], chunk: int) -> None:
                 f"stage {number} has {stage.samples:,} samples of {stage.sequence_length:,} tokens; {parts} of them make a chunk of "
                 f"{chunk:,}, and chunks stay whole; use {legal} samples"
             )
-        if not any(stage.weights):
-            raise DataError(f"stage {number} gives weight to no source; give one a weight above 0")
 
 
 def _divisor_near(number: int, wanted: int) -> int:
