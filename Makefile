@@ -21,6 +21,7 @@ ROWS    ?=
 IDS     ?=
 CORPUS  ?=
 PEER    ?=
+WORKERS ?=
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate
@@ -30,7 +31,7 @@ STANDING    := $(if $(filter-out file default undefined,$(origin CLUSTER)),--clu
 export PROMPT SET ACCEPT
 
 .DEFAULT_GOAL := help
-.PHONY: help train test plan simulate check data calibrate up down submit jobs logs stop dashboard resume export generate \
+.PHONY: help train test plan simulate check data data-report calibrate up down submit jobs logs stop dashboard resume export generate \
         diff lint schema parity bench-filters clean
 
 help: ## this list
@@ -65,8 +66,11 @@ check: $(INSTALLED) ## validate a page and stop
 diff: $(INSTALLED) ## which differences of pages A and B make another experiment
 	@$(ORCHESTRATE) diff '$(A)' '$(B)'
 
-data: $(INSTALLED) ## prepare (or show) the token shards of MIXTURE
-	@$(ORCHESTRATE) data --mixture '$(MIXTURE)' --data '$(DATA)'
+data: $(INSTALLED) ## prepare (or show) the token shards of MIXTURE; CLUSTER=page: on a cluster that is up; WORKERS=2
+	@$(ORCHESTRATE) data --mixture '$(MIXTURE)' --data '$(DATA)' --format '$(FORMAT)' $(STANDING) $(if $(WORKERS),--workers '$(WORKERS)')
+
+data-report: $(INSTALLED) ## what became of MIXTURE's documents: a page of HTML and a data card; with RUN, also what it took; OUT=report.html
+	@$(ORCHESTRATE) data-report $(if $(and $(RUN),$(filter file,$(origin MIXTURE))),,--mixture '$(MIXTURE)') --data '$(DATA)' $(if $(OUT),--out '$(OUT)') $(if $(RUN),--run '$(RUN)' --runs '$(RUNS)')
 
 calibrate: $(INSTALLED) ## measure CLUSTER's hardware and write its page (OUT=page); or fit it: ROWS=file.csv IDS=a,b,c
 	@$(ORCHESTRATE) calibrate --cluster '$(CLUSTER)' --runs '$(RUNS)' $(if $(OUT),--out '$(OUT)') $(if $(ROWS),--rows '$(ROWS)') $(if $(IDS),--ids '$(IDS)')

@@ -1,11 +1,13 @@
 """A prepared mixture: the folder that training reads, and the proof that it is what was prepared.
 
-    NAME-<fingerprint12>/
+    NAME-<key12>/                                           the key is that of the request: page and state of the sources
       tokenizer.json
       shards/SOURCE/{train,validation}-00000.bin .idx     Megatron's format
       shards/SOURCE/{train,validation}-00000.jsonl        one line a document: its id, source, tokens, meta
-      report.json                                         what was read, kept, held out, rejected and why
-      requests/KEY                                        the requests (page and source state) this answers
+      admitted.jsonl                                      which shards were there when, for runs that train meanwhile
+      report.json                                         what was read, kept, held out, dropped and why
+      duplicates.parquet                                  which documents were dropped as copies, and of which
+      quarantine.jsonl                                    every record that was no document, and why
       prepared.json                                       the facts below; written last
 
 A run that is continued on other tokens than it began with is ruined without a sign, so each file's
@@ -22,10 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from data_pipeline.files import sha256_of
 from orchestrator.errors import DataError
 
 Split = Literal["train", "validation"]
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,13 @@ class Prepared:
 
 def open_prepared(folder: Path) -> Prepared:
     """Reads a prepared folder and checks the sizes of its files. Raises DataError."""
+    prepared = read_prepared(folder)
+    prepared.verify()
+    return prepared
+
+
+def read_prepared(folder: Path) -> Prepared:
+    """What `prepared.json` says, its fingerprint checked; the files themselves may lie elsewhere. Raises DataError."""
     path = folder / "prepared.json"
     if not path.is_file():
         raise DataError(
@@ -110,7 +120,6 @@ def open_prepared(folder: Path) -> Prepared:
         raise DataError(
             f"{path} lists other files than it was made for; remove {folder} and prepare it again"
         )
-    prepared.verify()
     return prepared
 
 
@@ -121,8 +130,3 @@ def fingerprint_of(files: Mapping[str, tuple[int, str]], sources: tuple[Prepared
         "sources": [[source.name, source.weight] for source in sources],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,7 +19,7 @@ from data_pipeline.measures.characters import terminal_punctuation
 from data_pipeline.measures.scripts import WITHOUT_SPACES
 from data_pipeline.privacy.detector import is_natural
 
-_ENGLISH = frozenset("the of and to in is for that with you this are be on as".split())
+_ENGLISH = frozenset(["the", "of", "and", "to", "in", "is", "for", "that", "with", "you", "this", "are", "be", "on", "as"])
 _ENDS = terminal_punctuation()
 
 

@@ -19,7 +19,7 @@ Whoever changes what a step does raises its `version`: prepared data is made aga
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -87,21 +87,18 @@ class Step(Section):
         """The document's text, as it is or changed, or a Drop."""
         raise NotImplementedError
 
-
-class Survey(Protocol):
-    """A look at all documents of a source, and then what to do with each, in the same order."""
-
-    def see(self, document: Document) -> None: ...
-
-    def decide(self) -> Apply: ...
-
-
-class SourceWide(Step):
-    """A step that sees all documents of its source before it decides about the first."""
-
-    @abstractmethod
-    def survey(self, scratch: Path) -> Survey:
-        """A new survey; what does not fit in memory goes to files in `scratch`."""
+    def merged(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The `facts` of a source from those of its blocks: numbers are added, of a list the first five stay."""
+        total: dict[str, Any] = {}
+        for part in facts:
+            for name, value in part.items():
+                if isinstance(value, dict):
+                    total[name] = self.merged([total.get(name, {}), value])
+                elif isinstance(value, list):
+                    total[name] = [*total.get(name, []), *value][:5]
+                else:
+                    total[name] = total.get(name, 0) + value
+        return total
 
 
 ROWS = np.dtype([("key", "<u8"), ("low", "<u8"), ("document", "<u8"), ("at", "<u4")])
@@ -152,6 +149,8 @@ class Wide(Step):
 
     turns: ClassVar[int] = 1
     across: ClassVar[bool] = False
+    copies: ClassVar[bool] = False
+    """Whether a mark says of which document (`first`) another is a copy; such clusters are recorded."""
 
     @abstractmethod
     def survey(self, language: str | None, turn: int) -> SurveyOf:

@@ -71,12 +71,10 @@ class Decontaminator:
         return "\n".join(pieces)
 
     def facts(self) -> dict[str, Any]:
-        overlap = self._index.overlap
-        sets = {
+        return {
             name: {"documents": self._documents[name], "n-grams": self._grams[name], "examples": self._examples[name]}
             for name in sorted(self._documents)
         }
-        return {"texts": overlap.texts, "too short": overlap.too_short, "n-grams": overlap.grams, "found": sets}
 
     def _told(self, document: Document, hits: Hits) -> tuple[str, str]:
         """The set and the text that most n-grams are from; both are counted."""

@@ -1,29 +1,36 @@
 """Copies of a page that was crawled more than once: the first document of each address stays.
 
-An address is compared without its query, its fragment and a slash at its end; the published step left out the query only.
-A document without an address (`url` in its meta) is kept; the published step failed on it.
+An address is compared without its query, its fragment and a slash at its end; the published step left out the
+query only. A document without an address (`url` in its meta) is kept; the published step failed on it.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
+from data_pipeline.dedup.groups import copies
 from data_pipeline.documents import Document
-from data_pipeline.steps import STEPS, SourceWide, Survey
+from data_pipeline.steps import STEPS, ApplyMarked, SurveyOf, Wide
+from data_pipeline.steps._copies import dropped_as, survey_by
 
 
 @STEPS.register
-class DedupDocumentOnUrl(SourceWide):
+class DedupDocumentOnUrl(Wide):
     step: Literal["dedup_document_on_url"]
+    copies: ClassVar[bool] = True
     field: str = Field(default="url", min_length=1, description="in the document's meta")
 
-    def survey(self, scratch: Path) -> Survey:
-        from data_pipeline.steps._copies import CopySurvey
+    def survey(self, language: str | None, turn: int) -> SurveyOf:
+        return survey_by(self.address_of)
 
-        return CopySurvey(self.address_of, scratch)
+    def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
+        return copies(rows)
+
+    def marked(self, language: str | None) -> ApplyMarked:
+        return dropped_as("copy")
 
     def address_of(self, document: Document) -> str | None:
         """Scheme, host and path."""

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
-from data_pipeline.steps import STEPS, SourceWide, Survey
+from data_pipeline.dedup.groups import frequent
+from data_pipeline.steps import STEPS, ApplyMarked, SurveyOf, Wide
+from data_pipeline.steps._templates import survey_lines, without_marked_lines
 
 
 @STEPS.register
-class DedupTemplateSoft(SourceWide):
+class DedupTemplateSoft(Wide):
     step: Literal["dedup_template_soft"]
     shortest: int = Field(default=15, ge=1, description="characters of a line that can be a template's")
     least: int = Field(default=10, ge=2, description="times that it occurs in the source")
 
-    def survey(self, scratch: Path) -> Survey:
-        from data_pipeline.steps._templates import TemplateSurvey
+    def survey(self, language: str | None, turn: int) -> SurveyOf:
+        return survey_lines(self.shortest)
 
-        return TemplateSurvey(self.shortest, self.least, scratch)
+    def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
+        return frequent(rows, self.least)
+
+    def marked(self, language: str | None) -> ApplyMarked:
+        return without_marked_lines

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from data_pipeline.files import sha256_of
 from data_pipeline.measures.names import Measure
-from data_pipeline.prepared import sha256_of
 from data_pipeline.steps import STEPS, Apply, Content, Step
 from orchestrator.errors import PageError, Problem
 from orchestrator.pages import Section

@@ -71,7 +71,7 @@ def test_documents_that_hold_a_question_are_dropped_and_told(tmp_path: Path) -> 
     assert kept == [texts[0], texts[3]]
     assert tally.dropped == {"in mine": 2}
     assert tally.notes == ["1 of 4 texts are shorter than an n-gram; not looked for"]
-    found = tally.measures["found"]["mine"]
+    found = tally.measures["mine"]
     assert found["documents"] == 2
     assert found["n-grams"] == 10 + 14  # 22 words, 39 characters
     assert [example["document"] for example in found["examples"]] == ["1", "2"]

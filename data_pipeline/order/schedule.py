@@ -1,0 +1,333 @@
+"""Stages, caps and admissions -> segments: who gives how many chunks, from where on.
+
+A trainer that builds its order for one set of weights has to begin anew when they change, and then repeats
+what was seen and skips what was not. Here every source has a cursor, and a change of weights or of sequence
+length, a source that has reached its cap, or new data begins a segment at the cursors of the one before.
+
+What a segment's whole blocks leave over is one smaller block, its chunks apportioned by largest remainder
+against what every source is owed so far, so the weights are met to a chunk at every change.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from data_pipeline.order.segments import FRACTION, Segment
+from orchestrator.errors import DataError
+
+LARGEST_BLOCK = 2**16
+_UNEVEN_BLOCK = 2**13  # samples; the smaller, the nearer to the weights inside a block too
+TOLERANCE = Fraction(1, 1000)
+"""How far from its weight a rounded share may be, as a part of that weight."""
+_OWED = 20  # bits after the point of what a source is owed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A part of the run: `samples` of them, or all that follow, with these weights, of this many tokens.
+
+    `weights` are in the order of the mixture's sources; 0 leaves a source out.
+    """
+
+    samples: int | None = None
+    weights: tuple[float, ...]
+    sequence_length: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """What exists of every source after one admission: tokens so far, and whether there will be no more.
+
+    A run that is fed by a preparation still going on may use the chunks of its admissions, no others; the list of
+    them decides its order, not the moment at which they came.
+    """
+
+    tokens: tuple[int, ...]
+    complete: tuple[bool, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The segments of a run. `dropped[s]`: the first sample after source s reached its cap, if it does.
+
+    `samples`: how many there are, None without end. `why`: what ends them, ready to print.
+    """
+
+    segments: tuple[Segment, ...]
+    dropped: dict[int, int]
+    samples: int | None
+    why: str = ""
+
+
+@dataclass
+class _State:
+    """Where a schedule stands while it is compiled."""
+
+    cursor: list[int]
+    owed: list[int]
+    sample: int = 0
+    block: int = 0
+    segments: list[Segment] = field(default_factory=list)
+    dropped: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Limits:
+    """Chunks that may be given of each source in all (None: any number), and which of them are caps."""
+
+    chunks: tuple[int | None, ...]
+    is_cap: tuple[bool, ...]
+
+
+def compile_schedule(
+    *,
+    stages: Sequence[Stage],
+    chunk: int,
+    admitted: Sequence[Sequence[int]],
+    complete: Sequence[Sequence[bool]],
+    caps: Sequence[float | None],
+    names: Sequence[str],
+) -> Schedule:
+    """`admitted[k][s]` and `complete[k][s]`: chunks of `chunk` tokens after admission k. Costs O(sources x segments)."""
+    sources = len(names)
+    state = _State([0] * sources, [0] * sources)
+    ahead = iter(_limits(counts, done, caps) for counts, done in zip(admitted, complete, strict=True))
+    limits = next(ahead)
+    for number, stage in enumerate(stages):
+        parts = chunk // stage.sequence_length
+        shares = whole_numbers(stage.weights)
+        left = None if stage.samples is None else stage.samples // parts
+        while left is None or left > 0:
+            active = [s for s in range(sources) if shares[s] and _left(limits, state, s) != 0]
+            held = [s for s in range(sources) if shares[s] and not limits.is_cap[s] and _left(limits, state, s) == 0]
+            if not active and not held:
+                return _ended(state, names, number, limits)
+            taken = 0 if held else _extend(state, stage, parts, shares, active, limits, left)
+            if taken is None:
+                return Schedule(segments=tuple(state.segments), dropped=state.dropped, samples=None)
+            left = left if left is None else left - taken
+            if taken == 0:
+                following = next(ahead, None)
+                if following is None:
+                    return _waiting(state, names, limits)
+                limits = following
+    return _over(state)
+
+
+def _limits(counts: Sequence[int], done: Sequence[bool], caps: Sequence[float | None]) -> _Limits:
+    """A complete source may be given as often as its cap allows, another once, as far as it is there."""
+    chunks = [
+        count if not whole else None if cap is None else math.floor(Fraction(repr(float(cap))) * count)
+        for count, whole, cap in zip(counts, done, caps, strict=True)
+    ]
+    return _Limits(chunks=tuple(chunks), is_cap=tuple(done))
+
+
+def _left(limits: _Limits, state: _State, source: int) -> int | None:
+    limit = limits.chunks[source]
+    return None if limit is None else limit - state.cursor[source]
+
+
+def _extend(
+    state: _State, stage: Stage, parts: int, shares: list[int], active: list[int], limits: _Limits, left: int | None
+) -> int | None:
+    """Appends what follows until something changes; returns its chunks, None if nothing ever does."""
+    total = sum(shares[s] for s in active)
+    lasting = {s: room * total // shares[s] for s in active if (room := _left(limits, state, s)) is not None}
+    chunks = min([*lasting.values(), *([] if left is None else [left])], default=None)
+    going = set(active)
+    body = _body(state, stage, parts, [share if s in going else 0 for s, share in enumerate(shares)])
+    if chunks is None:
+        state.segments.append(body)
+        return None
+    if chunks == 0:
+        return 0
+    ended = [s for s in active if limits.is_cap[s] and lasting.get(s) == chunks]
+    blocks = body.blocks_within(chunks)
+    ideal = [0] * len(shares)
+    upper: list[int] = [0] * len(shares)
+    for s in active:
+        ideal[s] = (chunks * shares[s] << _OWED) // total + state.owed[s]
+        room = _left(limits, state, s)
+        upper[s] = chunks if room is None else min(room, chunks)
+    while True:
+        lower = body.given(np.array([blocks]))[0].tolist()
+        for s in ended:
+            lower[s] = upper[s]
+        if sum(lower) <= chunks and all(low <= high for low, high in zip(lower, upper, strict=True)):
+            break
+        blocks -= 1
+    given = apportion(chunks, ideal, lower, upper)
+    _append(state, body, blocks, given)
+    for s in active:
+        state.owed[s] = ideal[s] - (given[s] << _OWED)
+    for s in ended:
+        state.owed[s] = 0
+        state.dropped[s] = state.sample
+    return chunks
+
+
+def _body(state: _State, stage: Stage, parts: int, shares: list[int]) -> Segment:
+    """A segment without end of these shares, at the cursors."""
+    size, whole, fraction = block_of(shares, parts)
+    return Segment(
+        first=state.sample, samples=None, sequence_length=stage.sequence_length, parts=parts, block=state.block,
+        size=size, whole=whole, fraction=fraction, cursor=np.array(state.cursor, dtype=np.int64),
+    )  # fmt: skip
+
+
+def _append(state: _State, body: Segment, blocks: int, given: list[int]) -> None:
+    """The first `blocks` blocks of `body`, then one block of the rest of `given`."""
+    in_blocks = body.given(np.array([blocks]))[0]
+    rest = np.array(given, dtype=np.int64) - in_blocks
+    for count, size, whole, fraction in (
+        (blocks, body.size, body.whole, body.fraction),
+        (1, int(rest.sum()), rest, np.zeros_like(rest)),
+    ):
+        if not count or not size:
+            continue
+        chunks = int(in_blocks.sum()) if whole is body.whole else size
+        state.segments.append(
+            Segment(
+                first=state.sample, samples=chunks * body.parts, sequence_length=body.sequence_length, parts=body.parts,
+                block=state.block, size=size, whole=whole, fraction=fraction,
+                cursor=np.array(state.cursor, dtype=np.int64),
+            )
+        )  # fmt: skip
+        state.sample += chunks * body.parts
+        state.block += count
+        step = in_blocks if whole is body.whole else rest
+        state.cursor = [cursor + more for cursor, more in zip(state.cursor, step.tolist(), strict=True)]
+
+
+def apportion(total: int, ideal: Sequence[int], lower: Sequence[int], upper: Sequence[int]) -> list[int]:
+    """Whole numbers nearest to `ideal` (in units of 2**-20), between the bounds, that sum to `total`."""
+    given = [min(max(want >> _OWED, low), high) for want, low, high in zip(ideal, lower, upper, strict=True)]
+    missing = total - sum(given)
+    while missing:
+        sign = 1 if missing > 0 else -1
+        bound = upper if missing > 0 else lower
+        free = [s for s in range(len(given)) if given[s] != bound[s]]
+        free.sort(key=lambda s: (sign * ((given[s] << _OWED) - ideal[s]), s))
+        for s in free[: abs(missing)]:
+            given[s] += sign
+        missing = total - sum(given)
+    return given
+
+
+def block_of(shares: Sequence[int], parts: int) -> tuple[int, np.ndarray, np.ndarray]:
+    """(chunks, whole shares, fractions in 2**-32) of one block for these shares, whole numbers of any size.
+
+    The smallest block in which all are whole; if that would pass 65,536 samples, these shares rounded to so many where that
+    keeps each within 0.1 % of its weight, and else a block of about 8,192 samples with fractions.
+    """
+    present = [share for share in shares if share]
+    divisor = math.gcd(*present)
+    exact = [share // divisor for share in shares]
+    if sum(exact) * parts <= LARGEST_BLOCK:
+        return sum(exact), np.array(exact, dtype=np.int64), np.zeros(len(exact), dtype=np.int64)
+    if parts == 1 and len(present) == len(shares):
+        rounded = _rounded(exact)
+        off = (abs(Fraction(got * sum(exact), want * sum(rounded)) - 1) for got, want in zip(rounded, exact, strict=True))
+        if max(off) <= TOLERANCE:
+            return sum(rounded), np.array(rounded, dtype=np.int64), np.zeros(len(exact), dtype=np.int64)
+    size = max(_UNEVEN_BLOCK // parts, 4 * len(shares))
+    fine = apportion_shares(exact, size << FRACTION)
+    whole = np.array([share >> FRACTION for share in fine], dtype=np.int64)
+    return size, whole, np.array([share & (2**FRACTION - 1) for share in fine], dtype=np.int64)
+
+
+def apportion_shares(shares: Sequence[int], total: int) -> list[int]:
+    """Whole numbers in the ratio of `shares` that sum to `total`, by largest remainder; 0 stays 0."""
+    whole = sum(shares)
+    given, rest = zip(*(divmod(share * total, whole) for share in shares), strict=True)
+    result = list(given)
+    for s in sorted(range(len(shares)), key=lambda s: (-rest[s], s))[: total - sum(given)]:
+        result[s] += 1
+    return result
+
+
+def whole_numbers(weights: Sequence[float]) -> list[int]:
+    """The smallest whole numbers in the ratio of the weights, taken as the decimals they are written as."""
+    shares = [Fraction(repr(float(weight))) for weight in weights]
+    common = math.lcm(*(share.denominator for share in shares))
+    exact = [int(share * common) for share in shares]
+    divisor = math.gcd(*exact)
+    return [count // divisor for count in exact]
+
+
+def slots_of(weights: Sequence[float]) -> tuple[int, ...]:
+    """Whole samples per block in the ratio of the weights, in the smallest block that is exact.
+
+    0.7, 0.2, 0.1 -> 7, 2, 1. Where the exact block would pass 65,536 samples, the shares are rounded to that
+    (largest remainders), at least 1.
+    """
+    exact = whole_numbers(weights)
+    return tuple(exact if sum(exact) <= LARGEST_BLOCK else _rounded(exact))
+
+
+def _rounded(exact: Sequence[int]) -> list[int]:
+    ideal = [Fraction(count * LARGEST_BLOCK, sum(exact)) for count in exact]
+    rounded = [max(1, math.floor(share)) for share in ideal]
+    by_remainder = sorted(range(len(ideal)), key=lambda i: (rounded[i] - ideal[i], i))
+    for i in by_remainder[: max(0, LARGEST_BLOCK - sum(rounded))]:
+        rounded[i] += 1
+    return rounded
+
+
+def _ended(state: _State, names: Sequence[str], stage: int, limits: _Limits) -> Schedule:
+    given = ", ".join(f"{names[s]} {state.cursor[s]:,}" for s in sorted(state.dropped, key=lambda s: -state.cursor[s])[:5])
+    why = (
+        f"every source of stage {stage + 1} has reached its cap after {state.sample:,} samples (chunks given: {given}); "
+        "raise max_epochs, add text, or train for fewer samples"
+    )
+    return Schedule(segments=tuple(state.segments), dropped=state.dropped, samples=state.sample, why=why)
+
+
+def _waiting(state: _State, names: Sequence[str], limits: _Limits) -> Schedule:
+    short = [s for s in range(len(names)) if not limits.is_cap[s]]
+    least = min(short, key=lambda s: (limits.chunks[s] or 0) - state.cursor[s])
+    why = (
+        f"what is admitted so far gives {state.sample:,} samples at these weights; source {names[least]!r} has given "
+        f"{state.cursor[least]:,} of its {limits.chunks[least]:,} chunks; wait for the next admission"
+    )
+    return Schedule(segments=tuple(state.segments), dropped=state.dropped, samples=state.sample, why=why)
+
+
+def _over(state: _State) -> Schedule:
+    why = f"the stages end after {state.sample:,} samples; leave `samples` of the last one out to go on"
+    return Schedule(segments=tuple(state.segments), dropped=state.dropped, samples=state.sample, why=why)
+
+
+def check_stages(stages: Sequence[Stage], chunk: int) -> None:
+    """Raises DataError for a stage whose lengths or samples do not fit whole chunks, with the nearest legal numbers."""
+    for number, stage in enumerate(stages, start=1):
+        if chunk % stage.sequence_length:
+            raise DataError(
+                f"stage {number}: sequence_length {stage.sequence_length:,} does not divide {chunk:,}, the longest of the run; "
+                f"use {_divisor_near(chunk, stage.sequence_length):,}"
+            )
+        if stage.samples is None:
+            if number < len(stages):
+                raise DataError(f"stage {number} has no end, but {len(stages) - number} follow; say its samples")
+            continue
+        parts = chunk // stage.sequence_length
+        if stage.samples % parts or stage.samples <= 0:
+            below = stage.samples // parts * parts
+            legal = f"{below:,} or {below + parts:,}" if below else f"{parts:,}"
+            raise DataError(
+                f"stage {number} has {stage.samples:,} samples of {stage.sequence_length:,} tokens; {parts} of them make a chunk of "
+                f"{chunk:,}, and chunks stay whole; use {legal} samples"
+            )
+        if not any(stage.weights):
+            raise DataError(f"stage {number} gives weight to no source; give one a weight above 0")
+
+
+def _divisor_near(number: int, wanted: int) -> int:
+    divisors = {d for i in range(1, math.isqrt(number) + 1) if number % i == 0 for d in (i, number // i)}
+    return min(divisors, key=lambda d: (abs(d - wanted), d))
