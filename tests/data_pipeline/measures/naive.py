@@ -12,7 +12,12 @@ import unicodedata
 from collections import Counter
 from itertools import pairwise
 
-from data_pipeline.measures.characters import punctuation, special_characters, stripped_characters, terminal_punctuation
+from data_pipeline.measures.characters import (
+    punctuation,
+    special_characters,
+    stripped_characters,
+    terminal_punctuation,
+)
 
 SPECIAL = special_characters()
 STRIPPED = stripped_characters()
