@@ -82,7 +82,8 @@ def main() -> int:
         line("datatrove PIIFormatter, e-mail and IP", documents, taken, changed)
     if options.roots:
         spec = importlib.util.spec_from_file_location("published", options.roots)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         results = [module.detect_pii(text, "en", module.high_risk_tags) for text in texts]

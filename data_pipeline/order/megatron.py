@@ -219,7 +219,9 @@ class MegatronOrder:
         if self.blend is not None:
             source, own = self.blend[0][samples].astype(np.int64), self.blend[1][samples]
         parts = [self._pieces(int(each), np.flatnonzero(source == each), own) for each in np.unique(source)]
-        joined = {name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])} if parts else dict.fromkeys(Pieces.__dataclass_fields__, samples)  # fmt: skip
+        joined = {name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])} if parts else {
+            name: samples for name in Pieces.__dataclass_fields__
+        }  # fmt: skip
         order = np.argsort(joined["row"], kind="stable")
         return Pieces(**{name: values[order] for name, values in joined.items()})
 

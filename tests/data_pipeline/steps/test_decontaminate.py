@@ -116,7 +116,7 @@ def test_relative_paths_start_at_the_pages_folder(tmp_path: Path) -> None:
 def test_a_set_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "mine.jsonl").write_text('{"question": "a"}\n{"quest')
     (step,) = steps_of(f"decontaminate: {{sets: [{{name: mine, paths: {tmp_path}/mine.jsonl, fields: [question]}}]}}")
-    with pytest.raises(DataError, match="evaluation set 'mine'.*not JSON"):
+    with pytest.raises(DataError, match=r"evaluation set 'mine'.*not JSON"):
         step.begin(None)
 
 
