@@ -66,6 +66,8 @@ def prepare(mixture: Mixture, cache: Path, say: Say = lambda event: None, execut
             raise DataError(f"{told}; make room there, or choose another folder for the data; what is done is kept") from None
         finally:
             doer.close()
+            if alone:
+                store.sweep()  # after an error, jobs that were stopped in the middle; a full disk needs the room
         if alone:
             store.forget_unused()
         return open_prepared(folder)

@@ -9,20 +9,28 @@ from __future__ import annotations
 import logging
 import pickle
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import Any
 
 import ray
 import ray.data
+from ray.exceptions import RayError
+from ray.util.metrics import Gauge
 
+from data_pipeline.progress import GAUGES, Event, Progress, Started, gauges
 from data_pipeline.work.executor import EVERY, Say, perform_told, tell_done, ticks
 from data_pipeline.work.job import Job, Output
 from data_pipeline.work.store import Store
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import DataError, OrchestratorError
+
+_RETRIES = 5  # of one job whose process or node dies; Ray Data's own default is without end, so a job that kills its process hangs
+_DROPPED = "orchestrator_data_dropped_for"
 
 
 class OnRay:
-    """Through Ray Data on the cluster at `address`, one CPU for a job."""
+    """Through Ray Data, one CPU for a job, on the cluster that this process is connected to, or else on that at `address`."""
 
     def __init__(self, address: str) -> None:
         self._mine = not ray.is_initialized()
@@ -31,19 +39,21 @@ class OnRay:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=threads)
         ray.data.DataContext.get_current().enable_progress_bars = False
         for name in ("ray.data", "ray._private.worker"):  # they tell of every dataset; ours stand in the dashboard
-            logging.getLogger(name).setLevel(logging.ERROR)
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._gauges = _Gauges()
 
-    def perform(self, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
+    def perform(self, stage: Started, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
         rows = [{"number": number, "job": pickle.dumps((job, store))} for number, job in enumerate(jobs)]
         done: dict[int, Output] = {}
-        with _Watch(store, say):
-            work = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_perform, num_cpus=1)
-            for row in work.iter_rows():
+        work = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_named(stage.stage), num_cpus=1, max_retries=_RETRIES)
+        work.set_name(stage.stage)
+        with _Watch(stage, store, say, self._gauges) as watch, closing(_rows(work)) as found:
+            for row in found:
                 result = pickle.loads(row["result"])
                 if isinstance(result, Exception):
                     raise result
                 done[row["number"]] = result
-                tell_done(jobs[row["number"]], result, say)
+                tell_done(jobs[row["number"]], result, watch.say)
         return [done[number] for number in range(len(jobs))]
 
     def close(self) -> None:
@@ -51,27 +61,14 @@ class OnRay:
             ray.shutdown()
 
 
-class _Watch:
-    """Tells how far the jobs are while the driver waits for rows."""
+def _named(stage: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """`_perform` under the name of its stage, which the dashboard shows."""
 
-    def __init__(self, store: Store, say: Say) -> None:
-        self._store = store
-        self._say = say
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+    def perform(row: dict[str, Any]) -> dict[str, Any]:
+        return _perform(row)
 
-    def _look(self) -> None:
-        while not self._stop.wait(EVERY):
-            for event in ticks(self._store):
-                self._say(event)
-
-    def __enter__(self) -> _Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._stop.set()
-        self._thread.join()
+    perform.__name__ = stage
+    return perform
 
 
 def _perform(row: dict[str, Any]) -> dict[str, Any]:
@@ -81,3 +78,74 @@ def _perform(row: dict[str, Any]) -> dict[str, Any]:
     except (OrchestratorError, OSError) as error:  # ours, and the disk's: raised again where the user is
         result = error
     return {"number": row["number"], "result": pickle.dumps(result)}
+
+
+def _rows(work: ray.data.Dataset) -> Generator[dict[str, Any], None, None]:
+    """As they are done. Closed early, it ends what is in work."""
+    rows = iter(work.iter_rows())
+    try:
+        yield from rows
+    except RayError as error:
+        raise DataError(
+            f"a process that prepared data on the cluster ended {_RETRIES + 1} times, or its node was lost as often ({_first_line(error)}); "
+            "look at its memory in the dashboard, or prepare with a smaller `block:` on the mixture page"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+class _Watch:
+    """Tells how far the jobs are while the driver waits for rows, to `say` and to the gauges."""
+
+    def __init__(self, stage: Started, store: Store, say: Say, shown: _Gauges) -> None:
+        self._store = store
+        self._say = say
+        self._shown = shown
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._progress = Progress().after(stage, time.monotonic())
+
+    def say(self, event: Event) -> None:
+        with self._lock:
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        self._progress = self._progress.after(event, time.monotonic())
+        self._say(event)
+
+    def _look(self) -> None:
+        while not self._stop.wait(EVERY):
+            with self._lock:  # while it is held no block is said to be done, so none is ticked after that
+                for event in ticks(self._store):
+                    self._tell(event)
+            self._shown.set(self._progress.at(time.monotonic()))
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._shown.set(self._progress.at(time.monotonic()))
+
+
+class _Gauges:
+    """The progress on the /metrics of the driver's node, as `ray_orchestrator_data_...{stage="..."}`.
+
+    Ray's agent forgets a gauge that is not set again for some seconds, so what is over is soon gone.
+    """
+
+    def __init__(self) -> None:
+        self._gauges = {name: Gauge(name, description=text, tag_keys=("stage",)) for name, text in GAUGES.items()}
+        self._dropped = Gauge(_DROPPED, description="Documents dropped, by reason", tag_keys=("stage", "reason"))
+
+    def set(self, progress: Progress) -> None:
+        stage = {"stage": progress.stage}
+        for name, value in gauges(progress).items():
+            self._gauges[name].set(value, tags=stage)
+        for reason, number in progress.total.dropped.items():
+            self._dropped.set(float(number), tags={**stage, "reason": reason})
