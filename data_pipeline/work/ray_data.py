@@ -16,7 +16,7 @@ from typing import Any
 
 import ray
 import ray.data
-from ray.exceptions import RayError
+from ray.exceptions import RayTaskError
 from ray.util.metrics import Gauge
 
 from data_pipeline.progress import GAUGES, Event, Progress, Started, gauges
@@ -25,7 +25,7 @@ from data_pipeline.work.job import Job, Output
 from data_pipeline.work.store import Store
 from orchestrator.errors import DataError, OrchestratorError
 
-_RETRIES = 5  # of one job whose process or node dies; Ray Data's own default is without end, so a job that kills its process hangs
+_TRIES = 4  # of one job; Ray Data does again what a process or node that died had in hand, and that without end
 _DROPPED = "orchestrator_data_dropped_for"
 
 
@@ -37,7 +37,9 @@ class OnRay:
         if self._mine:
             threads = {"env_vars": {"RAYON_NUM_THREADS": "1"}}
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=threads)
-        ray.data.DataContext.get_current().enable_progress_bars = False
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.raise_original_map_exception = True
         for name in ("ray.data", "ray._private.worker"):  # they tell of every dataset; ours stand in the dashboard
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._gauges = _Gauges()
@@ -45,15 +47,13 @@ class OnRay:
     def perform(self, stage: Started, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
         rows = [{"number": number, "job": pickle.dumps((job, store))} for number, job in enumerate(jobs)]
         done: dict[int, Output] = {}
-        work = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_named(stage.stage), num_cpus=1, max_retries=_RETRIES)
+        work = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_named(stage.stage), num_cpus=1)
         work.set_name(stage.stage)
         with _Watch(stage, store, say, self._gauges) as watch, closing(_rows(work)) as found:
             for row in found:
-                result = pickle.loads(row["result"])
-                if isinstance(result, Exception):
-                    raise result
-                done[row["number"]] = result
-                tell_done(jobs[row["number"]], result, watch.say)
+                number, output = row["number"], pickle.loads(row["output"])
+                done[number] = output
+                tell_done(jobs[number], output, watch.say)
         return [done[number] for number in range(len(jobs))]
 
     def close(self) -> None:
@@ -74,26 +74,39 @@ def _named(stage: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
 def _perform(row: dict[str, Any]) -> dict[str, Any]:
     job, store = pickle.loads(row["job"])
     try:
-        result: Any = perform_told(job, store)
-    except (OrchestratorError, OSError) as error:  # ours, and the disk's: raised again where the user is
-        result = error
-    return {"number": row["number"], "result": pickle.dumps(result)}
+        _count_try(job, store)
+        output = perform_told(job, store)
+    except (OrchestratorError, OSError) as error:
+        raise _Failed(pickle.dumps(error)) from error
+    return {"number": row["number"], "output": pickle.dumps(output)}
+
+
+def _count_try(job: Job, store: Store) -> None:
+    """A job that takes more memory than there is would otherwise end one process after another for ever."""
+    folder = store.folder / "ticks"
+    folder.mkdir(exist_ok=True)
+    with (folder / f"{job.key[:32]}-tries").open("ab") as tries:
+        tries.write(b".")
+        tried = tries.tell()
+    if tried > _TRIES:
+        raise DataError(
+            f"{job.title}: the process that did it on the cluster was ended from outside {_TRIES} times, most likely for want of memory; "
+            "give the nodes fewer CPUs, or prepare with a smaller `block:` on the mixture page"
+        )
+
+
+class _Failed(Exception):  # noqa: N818
+    """The error of a job, pickled: Ray Data writes words of its own into the exceptions that pass through it."""
 
 
 def _rows(work: ray.data.Dataset) -> Generator[dict[str, Any], None, None]:
-    """As they are done. Closed early, it ends what is in work."""
-    rows = iter(work.iter_rows())
+    """As they are done. When one fails, Ray Data stops the others, and the error of the job is raised here as it was there."""
     try:
-        yield from rows
-    except RayError as error:
-        raise DataError(
-            f"a process that prepared data on the cluster ended {_RETRIES + 1} times, or its node was lost as often ({_first_line(error)}); "
-            "look at its memory in the dashboard, or prepare with a smaller `block:` on the mixture page"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+        yield from work.iter_rows()
+    except RayTaskError as error:
+        if isinstance(error.cause, _Failed):
+            raise pickle.loads(error.cause.args[0]) from None
+        raise
 
 
 class _Watch:
