@@ -17,6 +17,7 @@ from data_pipeline.clean import Record, StepTally, clean
 from data_pipeline.documents import Document, Rejected
 from data_pipeline.progress import Ticked
 from data_pipeline.sources import Block, Source
+from data_pipeline.sources._found import printable
 from data_pipeline.steps import Step, Wide
 from data_pipeline.surveys import MARKS, ApplyMarked
 from data_pipeline.work import Job, Output, Tick
@@ -217,4 +218,4 @@ class _Quarantine:
 
 def _printable(text: str) -> str:
     """Names of files and of fields may hold what is no character, and be as long as a line."""
-    return text[:_LONGEST].encode("utf-8", "backslashreplace").decode()
+    return printable(text[:_LONGEST])
