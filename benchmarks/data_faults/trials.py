@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from orchestrator.launch.processes import Process
+
 PAGE = """
 sources: [{source}]
 steps: [uniform_whitespace, {{dedup_template_soft: {{least: 5}}}}, near_duplicates, repeated_substrings, {{filter_small_docs: {{words: 5}}}}]
@@ -53,3 +55,11 @@ def left_over(data: Path) -> list[str]:
     """Files that are half of something: none, once a preparation has come to its end or has told why not."""
     found = [*data.rglob("*.partial"), *data.glob(".work/*/.*"), *data.glob(".work/*/ticks/*")]
     return [str(path.relative_to(data)) for path in found]
+
+
+def words_of(process: Process) -> bytes:
+    """The command line of a process, empty when it has ended."""
+    try:
+        return Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""

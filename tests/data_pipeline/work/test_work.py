@@ -14,7 +14,6 @@ from data_pipeline.work.store import name_of
 from orchestrator.errors import DataError
 from tests.data_pipeline.work.jobs import Writes
 
-
 STAGE = Started("write", 4)
 
 
