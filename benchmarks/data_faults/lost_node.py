@@ -22,7 +22,7 @@ def run(page: Path, folder: Path) -> int:
     whole = folder / "undisturbed"
     expected, jobs = contents(prepared(page, whole)), jobs_done(whole)
     wrong = 0
-    for share in (0.4,):
+    for share in (0.2, 0.6):
         states = folder / f"clusters-{share}"
         standing = cluster.up(PAGE, name=NAME, states=states, say=lambda line: None)
         try:
