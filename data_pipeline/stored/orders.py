@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from data_pipeline.order import SampleOrder
+from data_pipeline.order import Admission, SampleOrder, Stage
 from data_pipeline.order.forecast import forecast
 from data_pipeline.order.megatron import MegatronOrder
 from data_pipeline.prepared import Prepared
@@ -108,16 +108,20 @@ def order_of(
     return megatron_order(prepared, storage, sequence_length=sequence_length, seed=seed, samples=samples, cache=cache)
 
 
-def own_order(prepared: Prepared, sequence_length: int, seed: int) -> Windows:
-    """Decided by the data, the seed and nothing else."""
+def own_order(
+    prepared: Prepared, sequence_length: int, seed: int, *, stages: tuple[Stage, ...] = (), caps: tuple[float | None, ...] = ()
+) -> Windows:
+    """Decided by the data, the seed and nothing else. `stages`: by default one, of the weights that were prepared."""
+    plain = Stage(weights=tuple(source.weight for source in prepared.sources), sequence_length=sequence_length)
+    tokens = tuple(source.train_tokens for source in prepared.sources)
     return Windows(
-        SampleOrder.plain(
-            tokens_per_source=[source.train_tokens for source in prepared.sources],
-            weights=[source.weight for source in prepared.sources],
-            sequence_length=sequence_length,
+        SampleOrder(
+            admissions=(Admission(tokens=tokens, complete=(True,) * len(tokens)),),
+            stages=stages or (plain,),
             seed=seed,
             fingerprint=prepared.fingerprint,
-            names=[source.name for source in prepared.sources],
+            names=tuple(source.name for source in prepared.sources),
+            caps=caps,
         )
     )
 
