@@ -6,7 +6,7 @@ tell is then the wrong one, and tables go with them. Here each kind has a measur
     running       characters in lines that run on to the margin or end like a sentence
     code          characters in lines that hold as many brackets, operators and semicolons as program text, and in comments
     sentence      words for each end of a sentence: a list of keywords has none
-    advertising   exclamation marks, money and percentages, shouted words and addresses of pages, over words
+    advertising   exclamation marks, money and percentages, addresses of pages, long numbers, shouted words, over words
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _MONEY = "$€£¥₹₽₺₫฿₴元円원%％"
 _PAGES = ("http", "www.", ".com")
 _CAPITALS = "".join(char for char in map(chr, range(0x41, 0x530)) if category(char) == "Lu")  # Latin, Greek, Cyrillic
 _SHOUTED = re.compile(rf"\b[{_CAPITALS}]{{4,}}\b")
-_TWICE = 2
+_TO_CALL = re.compile(r"\d{5,}")
+_TWICE, _KINDS = 2, 3
 
 
 class Structure:
@@ -116,16 +117,19 @@ class Structure:
 
     @property
     def advertising(self) -> float:
-        """Signs of advertising for each word; 0 unless two kinds of them occur twice.
+        """Signs of advertising for each word; 0 unless three kinds of them occur twice.
 
         A page full of constants shouts, too, so shouted words count no more often than all other signs.
         """
         text = self._view.text
-        calls = text.count("!") + text.count("！")
-        money = sum(map(text.count, _MONEY))
-        pages = sum(map(text.count, _PAGES))
+        kinds = (
+            text.count("!") + text.count("！"),
+            sum(map(text.count, _MONEY)),
+            sum(map(text.count, _PAGES)),
+            len(_TO_CALL.findall(text)),
+        )
         shouted = len(_SHOUTED.findall(text))
-        if sum(kind >= _TWICE for kind in (calls, money, pages, shouted)) < _TWICE:
+        if sum(kind >= _TWICE for kind in (*kinds, shouted)) < _KINDS:
             return 0.0
-        signs = calls + money + pages
+        signs = sum(kinds)
         return (signs + min(shouted, signs)) / max(1, len(self._view.characters))

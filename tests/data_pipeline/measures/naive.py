@@ -205,7 +205,8 @@ def advertising(text: str) -> float:
     calls = sum(char in "!！" for char in text)
     money = sum(char in "$€£¥₹₽₺₫฿₴元円원%％" for char in text)
     pages = sum(text.count(sign) for sign in ("http", "www.", ".com"))
-    if sum(kind >= 2 for kind in (calls, money, pages, len(shouted))) < 2:
+    numbers = len(re.findall(r"(?<!\d)\d{5,}", text))
+    if sum(kind >= 2 for kind in (calls, money, pages, numbers, len(shouted))) < 3:
         return 0.0
-    signs = calls + money + pages
+    signs = calls + money + pages + numbers
     return (signs + min(len(shouted), signs)) / max(1, len(character_words_as_written(text)))
