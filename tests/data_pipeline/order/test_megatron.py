@@ -119,7 +119,7 @@ def test_the_index_of_one_source(tmp_path: Path, dtype: str, documents: int, lon
     assert_equal_arrays(order.sources[0], dataset)
     assert len(order) == len(dataset)
     for sample in (0, len(dataset) // 2, len(dataset) - 1):
-        assert tokens_of(order, [prefix], sample) == dataset[sample]["tokens"].tolist() + [dataset[sample]["labels"][-1].item()]
+        assert tokens_of(order, [prefix], sample) == [*dataset[sample]["tokens"].tolist(), dataset[sample]["labels"][-1].item()]
 
 
 @pytest.mark.parametrize(("weights", "samples"), [case for _, case in BLENDS], ids=[name for name, _ in BLENDS])
@@ -135,7 +135,7 @@ def test_the_indices_of_a_blend(tmp_path: Path, weights: list[float] | None, sam
         assert built.dtype == expected.dtype
         np.testing.assert_array_equal(built, expected)
     for sample in (0, 17, len(dataset) - 1):
-        assert tokens_of(order, prefixes, sample) == dataset[sample]["tokens"].tolist() + [dataset[sample]["labels"][-1].item()]
+        assert tokens_of(order, prefixes, sample) == [*dataset[sample]["tokens"].tolist(), dataset[sample]["labels"][-1].item()]
 
 
 @pytest.mark.parametrize("drop_last", [True, False])
