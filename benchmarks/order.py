@@ -2,7 +2,7 @@
 
 Three things. Start-up and memory of an order of 10**12 tokens over 500 sources, plain and with every source capped (the most changes
 that a run can have), in a fresh process each. Samples located per second, in their order and at random. And the start of
-training data: from the prefix of a shard of 10**9 tokens in a million documents to the places of the first batch, one epoch, alternating.
+training data: from the prefix of a shard of 10**9 tokens to the places of the first batch, one epoch, alternating.
 Megatron opens the shard's index and builds GPTDataset's document, sample and shuffle index; the project's order needs only the number of
 tokens, which a prepared folder has on record. The shard is a sparse file, of whose tokens neither reads one.
 """
@@ -124,7 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--start", help=argparse.SUPPRESS)
     parser.add_argument("--tokens", type=int, default=10**9, help="of the shard beside Megatron")
-    parser.add_argument("--documents", type=int, default=10**6)
+    parser.add_argument("--documents", type=int, help="of that shard; by default as long as C4's: 156 B tokens in 365 M documents")
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--samples", type=int, default=500_000, help="located for the samples per second")
     asked = parser.parse_args()
@@ -143,8 +143,9 @@ def main() -> None:
     print(f"samples located per second, batches of {BATCH}, {SOURCES} sources")
     print(f"  in order                 {per_second(order.locate, in_turn, BATCH):,.0f}")
     print(f"  at random                {per_second(order.locate, scattered, BATCH):,.0f}")
-    theirs, ours = beside_megatron(asked.documents, asked.tokens, asked.runs)
-    print(f"start of training data, {asked.tokens:.0e} tokens in {asked.documents:,} documents, median of {asked.runs}")
+    documents = asked.documents or round(asked.tokens * 365 / 156_000)
+    theirs, ours = beside_megatron(documents, asked.tokens, asked.runs)
+    print(f"start of training data, {asked.tokens:.0e} tokens in {documents:,} documents, median of {asked.runs}")
     for name, column in (("wall", 0), ("processor", 1)):
         their, our = ([times[column] for times in side] for side in (theirs, ours))
         ratios = sorted(one / other for one, other in zip(their, our, strict=True))

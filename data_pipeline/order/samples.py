@@ -116,8 +116,8 @@ class SampleOrder:
         """
         indices = np.asarray(indices, dtype=np.int64)
         number = self._segment_of(indices)
-        if indices.size <= _AT_ONCE and (number == number[:1]).all():
-            return self._located(int(number[0]) if indices.size else 0, indices)
+        if 0 < indices.size <= _AT_ONCE and (number == number[0]).all():
+            return self._located(int(number[0]), indices)
         found = np.empty((3, len(indices)), dtype=np.int64)
         for begin in range(0, len(indices), _AT_ONCE):
             piece = slice(begin, begin + _AT_ONCE)
@@ -150,7 +150,7 @@ class SampleOrder:
         last = min((end - 1) // length, int(self.chunks[source]) - 1)
         chunks = np.arange(max(start - 1, 0) // length, last + 1, dtype=np.int64)
         found = [np.empty(0, dtype=np.int64)]
-        for epoch in epochs:
+        for epoch in epochs if self.segments else ():
             ranks = self._extents.rank(source, epoch, chunks)
             number = np.searchsorted(self._cursors[:, source], ranks, side="right") - 1
             for each in np.unique(number).tolist():

@@ -16,8 +16,7 @@ from data_pipeline.blend import (
     unknown_sources,
     weights_of,
 )
-from data_pipeline.order import SampleOrder, Stage
-from data_pipeline.order.samples import Admission
+from data_pipeline.order import Admission, SampleOrder, Stage
 from orchestrator.errors import DataError
 
 NAMES = ("books", "code", "web")

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from data_pipeline.order import Admission, SampleOrder, Stage
-from data_pipeline.order.forecast import forecast
+from data_pipeline.order import Admission, SampleOrder, Stage, forecast
 from orchestrator.errors import DataError
 from tests.data_pipeline.order.runs import CHUNK, length_of, runs
 
