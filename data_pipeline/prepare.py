@@ -21,6 +21,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from data_pipeline.admitted import NAME, read_admitted
+from data_pipeline.alive import preparing
 from data_pipeline.build import build
 from data_pipeline.files import PARTIAL
 from data_pipeline.mixture import Mixture
@@ -58,7 +60,8 @@ def prepare(mixture: Mixture, cache: Path, say: Say = lambda event: None, execut
             partial.unlink()
         doer = executor()
         try:
-            build(mixture, key, folder, store, doer, say)
+            with preparing(folder):
+                build(mixture, key, folder, store, doer, say)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT) and os.strerror(errno.ENOSPC) not in str(error):
                 raise
@@ -81,7 +84,20 @@ def find_prepared(cache: Path, fingerprint: str) -> Prepared:
     for path in sorted(cache.glob("*/prepared.json")):
         if fingerprint in path.read_text("utf-8"):
             return open_prepared(path.parent)
-    raise DataError(
+    raise _gone(cache, fingerprint)
+
+
+def find_admitted(cache: Path, fingerprint: str) -> Path:
+    """As `find_prepared`, for a run that trains on what is admitted: the folder, which need not be complete."""
+    for path in sorted(cache.glob(f"*/{NAME}")):
+        found = read_admitted(path.parent)
+        if found is not None and found.fingerprint == fingerprint:
+            return path.parent
+    raise _gone(cache, fingerprint)
+
+
+def _gone(cache: Path, fingerprint: str) -> DataError:
+    return DataError(
         f"{cache} holds no prepared data with the fingerprint {fingerprint[:12]}...: it was removed, or lies "
         "in another folder; without it the run cannot be continued on the same tokens"
     )
