@@ -11,6 +11,8 @@ JOB     ?=
 SET     ?=
 UNTIL   ?=
 ACCEPT  ?=
+STEP    ?=
+DOCUMENT ?=
 MIXTURE ?= python
 FORMAT  ?= text
 OUT     ?=
@@ -28,11 +30,11 @@ ORCHESTRATE := $(BIN)/orchestrate
 INSTALLED   := .venv/installed
 # Without CLUSTER=..., these act on the cluster that is up, or on the one the run was started on.
 STANDING    := $(if $(filter-out file default undefined,$(origin CLUSTER)),--cluster '$(CLUSTER)')
-export PROMPT SET ACCEPT
+export PROMPT SET ACCEPT DOCUMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help train test plan simulate check data data-report calibrate up down submit jobs logs stop dashboard resume export generate \
-        diff lint schema parity bench-filters clean
+.PHONY: help train test plan simulate check data data-report data-where data-seen data-diff calibrate up down submit jobs \
+        logs stop dashboard resume export generate diff lint schema parity bench-filters clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -68,6 +70,15 @@ diff: $(INSTALLED) ## which differences of pages A and B make another experiment
 
 data: $(INSTALLED) ## prepare (or show) the token shards of MIXTURE; CLUSTER=page: on a cluster that is up; WORKERS=2
 	@$(ORCHESTRATE) data --mixture '$(MIXTURE)' --data '$(DATA)' --format '$(FORMAT)' $(STANDING) $(if $(WORKERS),--workers '$(WORKERS)')
+
+data-where: $(INSTALLED) ## which documents were, or will be, in the global batch of STEP of RUN
+	@$(ORCHESTRATE) data where '$(STEP)' --runs '$(RUNS)' $(if $(RUN),--run '$(RUN)')
+
+data-seen: $(INSTALLED) ## the steps of RUN that train on DOCUMENT
+	@$(ORCHESTRATE) data seen "$$DOCUMENT" --runs '$(RUNS)' $(if $(RUN),--run '$(RUN)')
+
+data-diff: $(INSTALLED) ## what differs between prepared folders, or mixtures, A and B
+	@$(ORCHESTRATE) data diff '$(A)' '$(B)'
 
 data-report: $(INSTALLED) ## what became of MIXTURE's documents: a page of HTML and a data card; with RUN, also what it took; OUT=report.html
 	@$(ORCHESTRATE) data-report $(if $(and $(RUN),$(filter file,$(origin MIXTURE))),,--mixture '$(MIXTURE)') --data '$(DATA)' $(if $(OUT),--out '$(OUT)') $(if $(RUN),--run '$(RUN)' --runs '$(RUNS)')

@@ -1,7 +1,8 @@
 """Steps applied to the documents of a block, and a count of everything they did.
 
 After cleaning, what matters is what was lost and why. Every document that goes into a step comes out of it, or stands
-in its tally under a reason; a few of each are kept with the begin of their text, for a human to look at.
+in its tally under a reason; a few of each are kept with the begin of their text, for a human to look at, and with what is
+personal in it masked.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from data_pipeline.documents import Document, Rejected
+from data_pipeline.privacy.excerpts import excerpt
 from data_pipeline.steps import Apply, Drop, Reporting, Step
 
 EXAMPLES = 5  # of each reason, and of changed documents
@@ -42,7 +44,7 @@ class StepTally:
         if isinstance(outcome, Drop):
             self.dropped[outcome.reason] = self.dropped.get(outcome.reason, 0) + 1
             if self._has_room(outcome.reason):
-                self._show(outcome.reason, document, measured=outcome.measured, text=document.text[:_SHOWN])
+                self._show(outcome.reason, document, measured=outcome.measured, text=excerpt(document.text, 0, _SHOWN))
             return None
         self.kept += 1
         self.characters_kept += len(outcome)
@@ -121,4 +123,4 @@ def _first_difference(before: str, after: str) -> tuple[str, str]:
     with suppress(StopIteration):
         place = next(number for number, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
     start = max(0, place - _SHOWN // 4)
-    return before[start : start + _SHOWN], after[start : start + _SHOWN]
+    return excerpt(before, start, start + _SHOWN), excerpt(after, start, start + _SHOWN)

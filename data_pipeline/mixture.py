@@ -85,6 +85,10 @@ class Mixture:
     steps: tuple[Step, ...] = ()
     block: int = 2**30
 
+    def steps_of(self, source: Source) -> tuple[Step, ...]:
+        """What is done to the documents of a source, in order: its own steps, then those of the page that are for its content."""
+        return (*source.steps, *(step for step in self.steps if source.content in step.content))
+
     def without_sources(self) -> Mixture:
         """What is left can be pickled."""
         return replace(self, sources=(), steps=())

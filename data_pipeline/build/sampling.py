@@ -66,7 +66,8 @@ class Train(Job):
         if asked.file is not None:
             encoder = load_encoder(Path(asked.file), asked.end)
         else:
-            assert asked.train is not None and asked.vocab_size is not None
+            assert asked.train is not None
+            assert asked.vocab_size is not None
             texts = [text for name in self.limits for text in self._texts(name)]
             size = sum(len(text) for text in texts)
             encoder = train_encoder(asked.train, texts, asked.vocab_size)

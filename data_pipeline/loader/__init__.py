@@ -91,7 +91,7 @@ class Loader:
 
 
 def _read(apart: bool, reader: SampleReader, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    return reader.tokens(indices), reader.documents(indices) if apart else None
+    return reader.tokens_and_documents(indices) if apart else (reader.tokens(indices), None)
 
 
 def _as_samples(tokens: np.ndarray, documents: np.ndarray | None) -> Samples:

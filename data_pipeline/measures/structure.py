@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from unicodedata import category
 
 import numpy as np
 
@@ -27,7 +28,7 @@ _SIGNS = 0.06  # of the characters of a line: 99 % of prose has next to no line 
 _LETTERS = 0.3  # of the characters of a line; with fewer it is a rule or the border of a table
 _CLOSING = "\"'”’»)]」』）》】*_ \t\r\u00a0"
 _ENDS = frozenset(terminal_punctuation()) | set("…:。！？；;।៖")
-_STOPS = ".!?…:;。！？；：।॥۔។៖؟།༎။"
+_STOPS = ".!?…:;。！？；：।॥۔។៖؟།༎။።"
 _REPEATED = 0.5
 _CHARACTERS_A_WORD = 2.5  # in scripts without spaces
 _THAI_LAO = (0x0E00, 0x0EFF)  # a blank ends a sentence or a clause there
@@ -35,7 +36,8 @@ _HANGUL = (0xAC00, 0xD7A3)
 _COMMENT = re.compile(r"^[ \t]*(?://|/\*|\*/|[ \t]\*(?=\s)).*$", re.MULTILINE)
 _MONEY = "$€£¥₹₽₺₫฿₴元円원%％"
 _PAGES = ("http", "www.", ".com")
-_SHOUTED = re.compile(r"\b[A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĘĚĞĢĪĶĻĽŁŃŅŇŐŒŘŚŠŞŢŤŪŮŰŹŻŽΑ-ΩА-ЯЁЄІЇҐ]{4,}\b")
+_CAPITALS = "".join(char for char in map(chr, range(0x41, 0x530)) if category(char) == "Lu")  # Latin, Greek, Cyrillic
+_SHOUTED = re.compile(rf"\b[{_CAPITALS}]{{4,}}\b")
 _TWICE = 2
 
 

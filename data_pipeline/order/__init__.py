@@ -9,7 +9,7 @@ validation.py  which held-out windows a run is judged on
 """
 
 from data_pipeline.order.samples import SampleOrder
-from data_pipeline.order.schedule import LARGEST_BLOCK, Admission, Stage, slots_of
+from data_pipeline.order.schedule import LARGEST_BLOCK, Admission, Stage
 from data_pipeline.order.validation import validation_windows
 
-__all__ = ["LARGEST_BLOCK", "Admission", "SampleOrder", "Stage", "slots_of", "validation_windows"]
+__all__ = ["LARGEST_BLOCK", "Admission", "SampleOrder", "Stage", "validation_windows"]

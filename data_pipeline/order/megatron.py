@@ -12,6 +12,7 @@ That is Megatron's, and is why the project's own order is another.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -67,7 +68,7 @@ def split_indices(split: Sequence[float], sequences: int) -> tuple[np.ndarray, .
     for part in parts:
         bounds.append(bounds[-1] + part)
     ends = [round(bound * float(sequences)) for bound in bounds]
-    return tuple(np.arange(begin, end, dtype=np.int32) for begin, end in zip(ends[:-1], ends[1:], strict=True))
+    return tuple(np.arange(begin, end, dtype=np.int32) for begin, end in itertools.pairwise(ends))
 
 
 def build_gpt_index(
@@ -219,9 +220,7 @@ class MegatronOrder:
         if self.blend is not None:
             source, own = self.blend[0][samples].astype(np.int64), self.blend[1][samples]
         parts = [self._pieces(int(each), np.flatnonzero(source == each), own) for each in np.unique(source)]
-        joined = {name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])} if parts else {
-            name: samples for name in Pieces.__dataclass_fields__
-        }  # fmt: skip
+        joined = {name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])} if parts else dict.fromkeys(Pieces.__dataclass_fields__, samples)  # fmt: skip
         order = np.argsort(joined["row"], kind="stable")
         return Pieces(**{name: values[order] for name, values in joined.items()})
 

@@ -216,6 +216,12 @@ def _check_sources(order: SampleOrder) -> None:
     for what, given in (("caps", order.caps or order.names), *((("weights", stage.weights)) for stage in order.stages)):
         if len(given) != sources:
             raise DataError(f"{len(given)} {what} for {sources} sources; give one for each")
+    for source, cap in enumerate(order.caps):
+        if cap is not None and cap < 1 and not order.admissions[0].complete[source]:
+            raise DataError(
+                f"the cap of source {order.names[source]!r} is {cap:g} epochs, but it is still being prepared when the run begins, and "
+                "how many tokens that is cannot be known; say at least 1, or begin when it is complete"
+            )
     for source, (tokens, complete) in enumerate(zip(order.tokens_per_source, order.admissions[-1].complete, strict=True)):
         if complete and tokens <= order.chunk_tokens and any(stage.weights[source] for stage in order.stages):
             raise DataError(

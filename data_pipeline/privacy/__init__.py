@@ -12,5 +12,7 @@ finds candidates fast, and then reasons to let one go.
     users.py      @names in prose
     people.py     names and places, by Presidio, where a page asks for it
     detector.py   all kinds together, each character claimed once
+    regions.py    where a language is written from
+    excerpts.py   pieces of documents for a report
     masks.py      what can be shown: `j***@e***.net`
 """

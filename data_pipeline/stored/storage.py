@@ -16,6 +16,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
+import numpy as np
+
 from data_pipeline.prepared import Prepared, open_prepared, read_prepared
 from data_pipeline.stored.cache import BlockCache
 from data_pipeline.stored.far import Far
@@ -30,12 +32,18 @@ LARGE_BLOCK, SMALL_BLOCK = 2**22, 2**18
 
 
 class Storage(Protocol):
-    """The files of one prepared folder; safe for threads, and may be pickled for another process."""
+    """The files of one prepared folder; safe for threads, and may be pickled for another process.
+
+    files: (size, sha256) by names inside the folder.
+    """
+
+    @property
+    def files(self) -> Mapping[str, tuple[int, str]]: ...
 
     def open(self, name: str) -> Held:
         """Raises DataError for a file that is missing or has another size than was prepared."""
 
-    def whole(self, name: str) -> bytes:
+    def whole(self, name: str) -> bytes | memoryview:
         """All of a file. Raises DataError when it is not what was prepared."""
 
     def check(self, name: str) -> None:
@@ -72,12 +80,12 @@ class Here:
     """A folder of this machine, its files memory-mapped."""
 
     def __init__(self, folder: Path, files: Mapping[str, tuple[int, str]], maps: int = MAPS) -> None:
-        self.folder, self.files, self.maps = folder, files, maps
+        self.folder, self.files, self.maps = folder, dict(files), maps
         self._open: OrderedDict[str, Mapped] = OrderedDict()
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Here, (self.folder, dict(self.files), self.maps)
+        return Here, (self.folder, self.files, self.maps)
 
     def open(self, name: str) -> Held:
         with self._lock:
@@ -90,9 +98,10 @@ class Here:
                 self._open.move_to_end(name)
             return held
 
-    def whole(self, name: str) -> bytes:
-        require_size(self.folder / name, self.files[name][0])
-        return (self.folder / name).read_bytes()
+    def whole(self, name: str) -> memoryview:
+        """Mapped, not copied."""
+        held = self.open(name)
+        return held.slice(np.dtype("u1"), 0, 0, held.size).data
 
     def check(self, name: str) -> None:
         require_size(self.folder / name, self.files[name][0])

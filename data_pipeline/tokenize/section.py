@@ -61,6 +61,14 @@ class TokenizerSection(Section):
     end: str | None = Field(default=None, description="end-of-document token, if its name is not a usual one")
     fast: bool = Field(default=True, description="encode with gigatoken where it is installed and gives the same ids")
 
+    def files(self) -> tuple[Path, ...]:
+        """The files that decide the tokenizer, of a page that names one: whether they changed is asked of these."""
+        if self.file is None:
+            return ()
+        beside = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+        path = Path(self.file)
+        return tuple(path / name for name in beside if (path / name).is_file()) if path.is_dir() else (path,)
+
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.train is None) == (self.file is None):

@@ -13,7 +13,7 @@ from simhash import Simhash
 
 from data_pipeline.dedup.simhash import block_keys, fingerprint, near, windows, without_punctuation
 from data_pipeline.measures.hashing import mixed
-from data_pipeline.steps import ROWS
+from data_pipeline.surveys import ROWS
 from tests.data_pipeline.measures.texts import DOCUMENTS
 
 

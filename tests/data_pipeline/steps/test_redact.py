@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from data_pipeline.privacy.emails import emails
+from data_pipeline.privacy.excerpts import excerpt
 from data_pipeline.privacy.masks import masked, shown
 from orchestrator.errors import CommandError, PageError
 from tests.data_pipeline.steps.conftest import cleaned, document, steps_of
@@ -72,6 +73,16 @@ def test_a_piece_of_text_is_shown_with_its_values_masked_also_at_its_ends() -> N
     assert shown(text, spans, 0, len(text)) == "see j***@f***.org, or b***@f***.org"
     assert shown(text, spans, 6, 26) == "j***@f***.org, or b***@f***.org"
     assert shown(text, [], 0, 3) == "see"
+
+
+def test_examples_in_a_report_hold_no_value(tmp_path: Path) -> None:
+    """The example of a changed text showed what was there before."""
+    _, tallies = cleaned("redact_personal_data, {filter_small_docs: {words: 90}}", [TEXT, "x " * 70 + TEXT], tmp_path, "de")
+    told = json.dumps([tally.facts() for tally in tallies])
+    assert "j***@f***.org" in told
+    assert not [value for value in ("jane", "firm.org", "93.184", "23125") if value in told]
+    assert excerpt("Tel. 030 23125 123", 0, 99) == "Tel. 0***"
+    assert excerpt("a b jane.doe@firm.org c", 0, 12) == "a b j***@f***.org"
 
 
 def test_what_cannot_be_found_is_said() -> None:
