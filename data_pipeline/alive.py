@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 NAME = "preparing.json"
@@ -54,10 +54,9 @@ class Watch:
 
     def __call__(self) -> bool:
         now = self._clock()
-        try:
+        found: bytes | None = None
+        with suppress(FileNotFoundError):  # nobody yet, or no longer
             found = self._path.read_bytes()
-        except FileNotFoundError:
-            found = self._seen
         if self._changed is None or found != self._seen:
             self._seen, self._changed = found, now
         return now - self._changed < self.patience
