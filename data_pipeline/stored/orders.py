@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from data_pipeline.order import Admission, SampleOrder, Stage
+from data_pipeline.order import SampleOrder, Stage
 from data_pipeline.order.forecast import forecast
 from data_pipeline.order.megatron import MegatronOrder
 from data_pipeline.prepared import Prepared
@@ -113,10 +113,9 @@ def own_order(
 ) -> Windows:
     """Decided by the data, the seed and nothing else. `stages`: by default one, of the weights that were prepared."""
     plain = Stage(weights=tuple(source.weight for source in prepared.sources), sequence_length=sequence_length)
-    tokens = tuple(source.train_tokens for source in prepared.sources)
     return Windows(
         SampleOrder(
-            admissions=(Admission(tokens=tokens, complete=(True,) * len(tokens)),),
+            admissions=prepared.admitted,
             stages=stages or (plain,),
             seed=seed,
             fingerprint=prepared.fingerprint,

@@ -64,7 +64,7 @@ def feed_of(run: RunDir) -> Feed:
     length = Amount(training.steps, "steps") if training.steps else Amount(training.tokens or 0, "tokens")
     total_steps = batch.steps_for(length)
     execution = json.loads(run.execution.read_text("utf-8"))
-    prepared, storage = open_data(execution["data"], capacity=spec.data.cache)
+    prepared, storage = open_data(execution["data"], live=spec.data.live, capacity=spec.data.cache)
     for saved in find(run.checkpoints).good[:1]:
         require_same_data(prepared.fingerprint, saved.data_fingerprint)
     order = order_of(
