@@ -11,6 +11,8 @@ JOB     ?=
 SET     ?=
 UNTIL   ?=
 ACCEPT  ?=
+STEP    ?=
+DOCUMENT ?=
 MIXTURE ?= python
 FORMAT  ?= text
 OUT     ?=
@@ -21,17 +23,18 @@ ROWS    ?=
 IDS     ?=
 CORPUS  ?=
 PEER    ?=
+WORKERS ?=
 
 BIN         := .venv/bin
 ORCHESTRATE := $(BIN)/orchestrate
 INSTALLED   := .venv/installed
 # Without CLUSTER=..., these act on the cluster that is up, or on the one the run was started on.
 STANDING    := $(if $(filter-out file default undefined,$(origin CLUSTER)),--cluster '$(CLUSTER)')
-export PROMPT SET ACCEPT
+export PROMPT SET ACCEPT DOCUMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help train test plan simulate check data calibrate up down submit jobs logs stop dashboard resume export generate \
-        diff lint schema parity bench-filters clean
+.PHONY: help train test plan simulate check data data-report data-where data-seen data-diff calibrate up down submit jobs \
+        logs stop dashboard resume export generate diff lint schema parity bench-filters clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -65,8 +68,20 @@ check: $(INSTALLED) ## validate a page and stop
 diff: $(INSTALLED) ## which differences of pages A and B make another experiment
 	@$(ORCHESTRATE) diff '$(A)' '$(B)'
 
-data: $(INSTALLED) ## prepare (or show) the token shards of MIXTURE
-	@$(ORCHESTRATE) data --mixture '$(MIXTURE)' --data '$(DATA)'
+data: $(INSTALLED) ## prepare (or show) the token shards of MIXTURE; CLUSTER=page: on a cluster that is up; WORKERS=2
+	@$(ORCHESTRATE) data --mixture '$(MIXTURE)' --data '$(DATA)' --format '$(FORMAT)' $(STANDING) $(if $(WORKERS),--workers '$(WORKERS)')
+
+data-where: $(INSTALLED) ## which documents were, or will be, in the global batch of STEP of RUN
+	@$(ORCHESTRATE) data where '$(STEP)' --runs '$(RUNS)' $(if $(RUN),--run '$(RUN)')
+
+data-seen: $(INSTALLED) ## the steps of RUN that train on DOCUMENT
+	@$(ORCHESTRATE) data seen "$$DOCUMENT" --runs '$(RUNS)' $(if $(RUN),--run '$(RUN)')
+
+data-diff: $(INSTALLED) ## what differs between prepared folders, or mixtures, A and B
+	@$(ORCHESTRATE) data diff '$(A)' '$(B)'
+
+data-report: $(INSTALLED) ## what became of MIXTURE's documents: a page of HTML and a data card; with RUN, also what it took; OUT=report.html
+	@$(ORCHESTRATE) data-report $(if $(and $(RUN),$(filter file,$(origin MIXTURE))),,--mixture '$(MIXTURE)') --data '$(DATA)' $(if $(OUT),--out '$(OUT)') $(if $(RUN),--run '$(RUN)' --runs '$(RUNS)')
 
 calibrate: $(INSTALLED) ## measure CLUSTER's hardware and write its page (OUT=page); or fit it: ROWS=file.csv IDS=a,b,c
 	@$(ORCHESTRATE) calibrate --cluster '$(CLUSTER)' --runs '$(RUNS)' $(if $(OUT),--out '$(OUT)') $(if $(ROWS),--rows '$(ROWS)') $(if $(IDS),--ids '$(IDS)')

@@ -1,22 +1,22 @@
-"""Steps applied to the documents of a source, and a count of everything they did.
+"""Steps applied to the documents of a block, and a count of everything they did.
 
 After cleaning, what matters is what was lost and why. Every document that goes into a step comes out of it, or stands
-in its tally under a reason; a few of each are kept with the begin of their text, for a human to look at.
+in its tally under a reason; a few of each are kept with the begin of their text, for a human to look at, and with what is
+personal in it masked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from data_pipeline.documents import Document, Rejected
-from data_pipeline.spool import Spool
-from data_pipeline.steps import Apply, Drop, Reporting, SourceWide, Step
+from data_pipeline.privacy.excerpts import excerpt
+from data_pipeline.steps import Apply, Drop, Reporting, Step
 
-_EXAMPLES = 5  # of each reason, and of changed documents
+EXAMPLES = 5  # of each reason, and of changed documents
 _SHOWN = 160  # characters of an example's text
 
 Record = Document | Rejected
@@ -24,7 +24,7 @@ Record = Document | Rejected
 
 @dataclass
 class StepTally:
-    """What one step did to one source."""
+    """What one step did to one source, or to a block of it."""
 
     step: str
     read: int = 0
@@ -44,7 +44,7 @@ class StepTally:
         if isinstance(outcome, Drop):
             self.dropped[outcome.reason] = self.dropped.get(outcome.reason, 0) + 1
             if self._has_room(outcome.reason):
-                self._show(outcome.reason, document, measured=outcome.measured, text=document.text[:_SHOWN])
+                self._show(outcome.reason, document, measured=outcome.measured, text=excerpt(document.text, 0, _SHOWN))
             return None
         self.kept += 1
         self.characters_kept += len(outcome)
@@ -54,10 +54,10 @@ class StepTally:
         if self._has_room("changed"):
             before, after = _first_difference(document.text, outcome)
             self._show("changed", document, before=before, after=after)
-        return replace(document, text=outcome)
+        return replace(document, text=outcome, changed=(*document.changed, self.step))
 
     def _has_room(self, kind: str) -> bool:
-        return len(self.examples.get(kind, ())) < _EXAMPLES
+        return len(self.examples.get(kind, ())) < EXAMPLES
 
     def _show(self, kind: str, document: Document, **facts: str) -> None:
         said = {name: value for name, value in facts.items() if value}
@@ -67,18 +67,32 @@ class StepTally:
         return asdict(self)
 
 
-def clean(
-    records: Iterable[Record], steps: Iterable[Step], language: str | None, scratch: Path, tallies: list[StepTally]
-) -> Iterator[Record]:
+def merged(step: Step, blocks: Sequence[StepTally]) -> StepTally:
+    """The tally of a source from those of its blocks, in their order."""
+    total = StepTally(step=blocks[0].step, notes=blocks[0].notes)
+    for tally in blocks:
+        total.read += tally.read
+        total.kept += tally.kept
+        total.changed += tally.changed
+        total.characters_read += tally.characters_read
+        total.characters_kept += tally.characters_kept
+        for reason, number in tally.dropped.items():
+            total.dropped[reason] = total.dropped.get(reason, 0) + number
+        for kind, examples in tally.examples.items():
+            known = total.examples.setdefault(kind, [])
+            known.extend(examples[: EXAMPLES - len(known)])
+    measured = [tally.measures for tally in blocks if tally.measures]
+    total.measures = step.merged(measured) if measured else {}
+    return total
+
+
+def clean(records: Iterable[Record], steps: Iterable[Step], language: str | None, tallies: list[StepTally]) -> Iterator[Record]:
     """The records after all steps; `tallies` gets one entry a step, complete when the stream has ended."""
     stream = iter(records)
     for step in steps:
         tally = StepTally(step=step.step, notes=step.notes(language))
         tallies.append(tally)
-        if isinstance(step, SourceWide):
-            stream = _after_all(stream, step, tally, scratch)
-        else:
-            stream = _applied(stream, step, language, tally)
+        stream = _applied(stream, step, language, tally)
     return stream
 
 
@@ -93,33 +107,14 @@ def summary(tallies: Iterable[StepTally]) -> Iterator[str]:
 
 
 def _applied(stream: Iterator[Record], step: Step, language: str | None, tally: StepTally) -> Iterator[Record]:
-    apply = step.begin(language)
-    yield from _outcomes(stream, apply, tally)
-    if isinstance(apply, Reporting):
-        tally.measures = apply.facts()
-
-
-def _outcomes(stream: Iterable[Record], apply: Apply, tally: StepTally) -> Iterator[Record]:
+    apply: Apply = step.begin(language)
     for record in stream:
         if isinstance(record, Rejected):
             yield record
         elif (kept := tally.count(record, apply(record))) is not None:
             yield kept
-
-
-def _after_all(stream: Iterator[Record], step: SourceWide, tally: StepTally, scratch: Path) -> Iterator[Record]:
-    survey = step.survey(scratch)
-    spool = Spool(scratch)
-    try:
-        for record in stream:
-            if isinstance(record, Rejected):
-                yield record
-                continue
-            survey.see(record)
-            spool.add(record)
-        yield from _outcomes(spool.documents(), survey.decide(), tally)
-    finally:
-        spool.close()
+    if isinstance(apply, Reporting):
+        tally.measures = apply.facts()
 
 
 def _first_difference(before: str, after: str) -> tuple[str, str]:
@@ -128,4 +123,4 @@ def _first_difference(before: str, after: str) -> tuple[str, str]:
     with suppress(StopIteration):
         place = next(number for number, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
     start = max(0, place - _SHOWN // 4)
-    return before[start : start + _SHOWN], after[start : start + _SHOWN]
+    return excerpt(before, start, start + _SHOWN), excerpt(after, start, start + _SHOWN)

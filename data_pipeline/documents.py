@@ -14,6 +14,8 @@ class Document:
     text: str
     source: str
     meta: Mapping[str, object] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+    """The steps that changed its text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

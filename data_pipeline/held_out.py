@@ -1,8 +1,8 @@
 """Which documents are never trained on: decided by the hash of the document's id.
 
 So adding documents moves none from one side to the other, and neither order nor sharding of the input
-matters. A source whose hashes all fall outside the held-out share still gives one document: the one of
-the smallest hash so far waits in hand until a better one, or the end, comes.
+matters. A source whose hashes all fall outside the held-out share still gives one document, from its first
+block: the one of the smallest hash so far waits in hand until a better one, or the end, comes.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def rank_of(document: Document, seed: int) -> float:
 
 
 def hold_out(
-    encoded: Iterable[tuple[Document, np.ndarray]], *, fraction: float, seed: int
+    encoded: Iterable[tuple[Document, np.ndarray]], *, fraction: float, seed: int, one_at_least: bool = True
 ) -> Iterator[tuple[Split, Document, np.ndarray]]:
-    """Sends each document of one source, with its tokens, to a split.
+    """Sends each document of one block, with its tokens, to a split.
 
-    At least one is held out where the source has two; a source's only document is trained on.
+    With `one_at_least`, one is held out wherever there are two; an only document is trained on.
     """
     waiting: tuple[Document, np.ndarray] | None = None
     smallest, held, trained = 1.0, 0, 0
@@ -38,7 +38,7 @@ def hold_out(
             yield "validation", document, ids
             continue
         turn: tuple[Document, np.ndarray] | None = (document, ids)
-        if not held and rank < smallest:
+        if one_at_least and not held and rank < smallest:
             smallest, waiting, turn = rank, (document, ids), waiting
         if turn is not None:
             trained += 1

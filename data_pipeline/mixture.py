@@ -15,44 +15,25 @@ beyond name, kind, weight, language and steps belong to its kind, and are checke
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache, cached_property, reduce
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
+from data_pipeline.blend import ScheduleSection, StageSection, WeightsSection, unknown_sources, weights_of
+from data_pipeline.recipes import with_recipe
 from data_pipeline.sources import SOURCES, Source
-from data_pipeline.steps import STEPS, Step
-from orchestrator.errors import CommandError
-from orchestrator.pages import Bytes, Count, Section, read_page
+from data_pipeline.sources._catalogue import resolve
+from data_pipeline.steps import STEPS, Step, Wide
+from data_pipeline.tokenize.section import TokenizerSection
+from orchestrator.errors import CommandError, PageError, Problem
+from orchestrator.pages import Bytes, Page, Section, read_page_tree, validate
 from orchestrator.registry import nearest, unknown
 
 SHIPPED = Path(__file__).with_name("mixtures")
-
-
-class TokenizerSection(Section):
-    """`train` a byte-level BPE on a sample of the mixture, or take the tokenizer.json `file`."""
-
-    alternatives: ClassVar[tuple[tuple[str, ...], ...]] = (("train", "file"),)
-    train: Literal["byte_bpe"] | None = None
-    vocab_size: Annotated[Count, Field(ge=257, le=2**24)] | None = Field(
-        default=None, description="256 bytes, the end of document, and what is learnt"
-    )
-    sample: Annotated[Bytes, Field(ge=1)] = Field(default=16_000_000, description="bytes of text trained on")
-    file: str | None = Field(default=None, min_length=1, description="relative to the page's folder")
-    end: str | None = Field(default=None, description="end-of-document token, if its name is not a usual one")
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.train is None) == (self.file is None):
-            fix = "{train: byte_bpe, vocab_size: 4096} or {file: PATH}"
-            raise ValueError(f"say either `train` or `file`; fix: {fix}")
-        if self.train is not None and self.vocab_size is None:
-            raise ValueError("`train` needs a vocab_size; fix: add `vocab_size: 4096`")
-        if self.file is not None and self.vocab_size is not None:
-            raise ValueError("the file decides the vocabulary; fix: remove `vocab_size`")
-        return self
 
 
 class ValidationSection(Section):
@@ -62,11 +43,15 @@ class ValidationSection(Section):
 
 
 class MixturePage(Section):
+    recipe: str | None = Field(default=None, description="what is done to the texts: a recipe that ships, or the path of one")
     sources: tuple[Source, ...] = Field(min_length=1)
     steps: tuple[Step, ...] = ()
     tokenizer: TokenizerSection
     validation: ValidationSection = ValidationSection()
     seed: int = Field(default=0, ge=0, lt=2**63, description="decides which documents are held out")
+    weights: WeightsSection = Field(default=WeightsSection(), description="of the sources that say none")
+    schedule: ScheduleSection = Field(default=(), description="stages of the run that change weights or sequence length")
+    block: Annotated[Bytes, Field(ge=2**10)] = Field(default=2**30, description="bytes of text that one worker takes at once")
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -79,11 +64,17 @@ class MixturePage(Section):
     @model_validator(mode="after")
     def _steps_suit_their_sources(self) -> Self:
         for source in self.sources:
-            for step in (*source.steps, *self.steps):
-                if problem := step.problem(source.language):
-                    told = f"step {step.step} of source {source.name!r} {problem}"
-                    raise ValueError(f"{told}; fix: write `language: en` at the source, or at the step")
+            if type(source).expanded is Source.expanded and (problem := unsuited(source, self.steps)):
+                raise ValueError(problem)
         return self
+
+
+def unsuited(source: Source, page: Sequence[Step]) -> str | None:
+    """The step that cannot work on the source, if there is one."""
+    for step in (*source.steps, *page):
+        if source.content in step.content and (problem := step.problem(source.language)):
+            return f"step {step.step} of source {source.name!r} {problem}; fix: write `language: en` at the source, or at the step"
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,14 +87,27 @@ class Mixture:
     validation: ValidationSection
     seed: int
     steps: tuple[Step, ...] = ()
+    weights: WeightsSection = WeightsSection()
+    schedule: tuple[StageSection, ...] = ()
+    block: int = 2**30
 
     def steps_of(self, source: Source) -> tuple[Step, ...]:
-        """What is done to the documents of a source, in order: its own steps, then the page's."""
-        return (*source.steps, *self.steps)
+        """What is done to the documents of a source, in order: its own steps, then those of the page that are for its content."""
+        return (*source.steps, *(step for step in self.steps if source.content in step.content))
 
-    @property
-    def weights(self) -> tuple[float, ...]:
-        return tuple(source.weight for source in self.sources)
+    def weights_by(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """Name of each source that has something -> its weight, where so many tokens (or bytes) are there. Raises DataError."""
+        present = [source for source in self.sources if sizes[source.name]]
+        names = [source.name for source in present]
+        found = weights_of(names, [sizes[name] for name in names], [source.weight for source in present], self.weights)
+        return dict(zip(names, found, strict=True))
+
+    @cached_property
+    def copies(self) -> Wide:
+        """What is dropped at the end whatever the page says: else a held-out text would be trained on under another id."""
+        step = STEPS.get("exact_copies").model_validate({"step": "exact_copies", "normalize": "none"})
+        assert isinstance(step, Wide)
+        return step
 
 
 def shipped_mixtures() -> tuple[str, ...]:
@@ -124,19 +128,43 @@ def mixture_path(name_or_path: str | Path) -> Path:
 def load_mixture(name_or_path: str | Path) -> Mixture:
     """Reads a mixture page. Raises PageError with every problem, CommandError for an unknown name."""
     path = mixture_path(name_or_path)
-    page = read_page(path, page_model())
     folder = path.parent.resolve()
+    tree = resolve(with_recipe(read_page_tree(path)), folder)
+    page = validate(tree, page_model())
     tokenizer = page.tokenizer
     if tokenizer.file is not None:
         tokenizer = tokenizer.model_copy(update={"file": str(folder / tokenizer.file)})
+    sources = tuple(_anchored(each, folder) for source in page.sources for each in _anchored(source, folder).expanded())
+    _check(sources, page, tree)
     return Mixture(
         name=path.stem,
-        sources=tuple(_anchored(source, folder) for source in page.sources),
+        sources=sources,
         tokenizer=tokenizer,
         validation=page.validation,
         seed=page.seed,
         steps=tuple(step.anchored(folder) for step in page.steps),
+        weights=page.weights,
+        schedule=page.schedule,
+        block=page.block,
     )
+
+
+def _check(sources: Sequence[Source], page: MixturePage, tree: Page) -> None:
+    """What can be wrong only once it is known which sources there are. Raises PageError."""
+    names = [source.name for source in sources]
+    double = next((name for name in names if names.count(name) > 1), None)
+    found: list[tuple[str, str]] = []
+    if double is not None:
+        found.append(("sources", f"two sources are called {double!r}; fix: give each collection its own name"))
+    found += [("sources", problem) for source in sources if (problem := unsuited(source, page.steps))]
+    if problem := unknown_sources(page.schedule, names):
+        found.append(("schedule", problem))
+    if found:
+        problems = []
+        for key, told in found:
+            place, (message, _, fix) = tree.place((key,)), told.partition("; fix: ")
+            problems.append(Problem(file=place.file, line=place.line, column=place.column, path=key, message=message, fix=fix))
+        raise PageError(problems)
 
 
 def _anchored(source: Source, folder: Path) -> Source:

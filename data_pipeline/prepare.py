@@ -1,73 +1,86 @@
 """A mixture page -> a prepared folder in the cache, made once and then found in milliseconds.
 
 Whether data is ready is decided from the page and a cheap signature of each source (file sizes and
-times, versions), never by reading text. The folder is built under a temporary name and renamed when
-all of it is on disk, so it exists whole or not at all. Callers with the same request wait for each
-other at a lock that dies with its process; where the file system has no locks, the first rename wins.
+times, versions), never by reading text. Its shards appear in the folder as they are finished; the data is ready
+when `prepared.json` is there, which is written last. All work is kept in `.work/NAME` beside it, so that a
+preparation that was interrupted goes on where it stopped, and a changed page costs what it changes. Callers
+with the same mixture wait for each other at a lock that dies with its process; on a file system without locks they
+do the same work, and the result is the same.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import glob
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from data_pipeline.build import Progress, build
+from data_pipeline.build import build
+from data_pipeline.files import PARTIAL
 from data_pipeline.mixture import Mixture
-from data_pipeline.prepared import FORMAT, Prepared, open_prepared, sha256_of
-from orchestrator.errors import DataError, PageError, Problem
+from data_pipeline.prepared import FORMAT, Prepared, open_prepared
+from data_pipeline.progress import Event, Line
+from data_pipeline.tokenize.section import digest_of_file
+from data_pipeline.work import Executor, OneByOne, Store
+from orchestrator.errors import DataError
 from orchestrator.units import format_bytes
 
+Say = Callable[[Event], None]
 
-def prepare(mixture: Mixture, cache: Path, progress: Progress = lambda line: None) -> Prepared:
-    """The prepared folder of the mixture, made if there is none. `progress` is given lines to print.
 
-    Raises PageError for sources that are not there, DataError for damaged or useless data.
+def prepare(mixture: Mixture, cache: Path, say: Say = lambda event: None, executor: Callable[[], Executor] = OneByOne) -> Prepared:
+    """The prepared folder of the mixture, made if there is none. `say` is given the events of progress.py.
+
+    Raises PageError for sources that are not there, DataError for damaged or useless data. What was done before an error, or
+    before this process died, is not done again.
     """
     key = request_key(mixture)
     found = _find(mixture, cache, key)
     if found is not None:
         return found
-    cache.mkdir(parents=True, exist_ok=True)
-    label = f"{mixture.name}-{key[:12]}"
-    with _lock(cache / f".{label}.lock", progress) as alone:
+    store = Store(cache / ".work" / mixture.name)
+    store.folder.mkdir(parents=True, exist_ok=True)
+    with _lock(cache / f".{mixture.name}.lock", say) as alone:
         found = _find(mixture, cache, key)
         if found is not None:
             return found
-        for stale in cache.glob(f".{label}-*") if alone else ():  # of a caller that died
-            shutil.rmtree(stale)
-        folder = Path(tempfile.mkdtemp(prefix=f".{label}-", dir=cache))
+        if alone:
+            store.sweep()
+        folder = folder_of(mixture, cache, key)
+        folder.mkdir(exist_ok=True)
+        for partial in folder.rglob(f"*{PARTIAL}") if alone else ():  # of a caller that died
+            partial.unlink()
+        doer = executor()
         try:
-            fingerprint = build(mixture, folder, progress)
-            (folder / "requests").mkdir()
-            (folder / "requests" / key).touch()
-            return open_prepared(_publish(folder, cache / f"{mixture.name}-{fingerprint[:12]}", key))
+            build(mixture, key, folder, store, doer, say)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) and os.strerror(errno.ENOSPC) not in str(error):
                 raise
-            written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-            told = f"no space is left for prepared data in {cache}, after {format_bytes(written)}"
-            raise DataError(f"{told}; make room there, or choose another folder for the data") from None
+            told = f"no space is left for prepared data in {cache}, after {format_bytes(_size_of(store.folder))}"
+            raise DataError(f"{told}; make room there, or choose another folder for the data; what is done is kept") from None
         finally:
-            shutil.rmtree(folder, ignore_errors=True)  # gone already when it was published
+            doer.close()
+        if alone:
+            store.forget_unused()
+        return open_prepared(folder)
+
+
+def folder_of(mixture: Mixture, cache: Path, key: str) -> Path:
+    """Where the data of this request lies, or will."""
+    return cache / f"{mixture.name}-{key[:12]}"
 
 
 def find_prepared(cache: Path, fingerprint: str) -> Prepared:
     """The folder with this fingerprint, whatever its sources hold by now; for continuing a run."""
-    for path in sorted(cache.glob(f"*-{fingerprint[:12]}/prepared.json")):
-        prepared = open_prepared(path.parent)
-        if prepared.fingerprint == fingerprint:
-            return prepared
+    for path in sorted(cache.glob("*/prepared.json")):
+        if fingerprint in path.read_text("utf-8"):
+            return open_prepared(path.parent)
     raise DataError(
         f"{cache} holds no prepared data with the fingerprint {fingerprint[:12]}...: it was removed, or lies "
         "in another folder; without it the run cannot be continued on the same tokens"
@@ -99,55 +112,37 @@ def status(mixture: Mixture, cache: Path) -> dict[str, Any]:
 def request_key(mixture: Mixture) -> str:
     """Identifies page, state of the sources and versions that shape the result; reads no text."""
     tokenizer = mixture.tokenizer
-    if tokenizer.file is not None and not Path(tokenizer.file).is_file():
-        problem = Problem(file=tokenizer.file, path="tokenizer.file", message="there is no such file")
-        raise PageError([problem])
     facts = {
         "format": FORMAT,
         "tokenizers": metadata.version("tokenizers"),
         "sources": [[source.facts(), source.signature()] for source in mixture.sources],
+        "block": mixture.block,
         "tokenizer": tokenizer.model_dump(mode="json"),
-        "tokenizer_file": sha256_of(Path(tokenizer.file)) if tokenizer.file else None,
+        "tokenizer_file": digest_of_file(tokenizer.file),
         "validation": mixture.validation.model_dump(mode="json"),
         "seed": mixture.seed,
     }
-    steps = [[step.signature() for step in mixture.steps_of(source)] for source in mixture.sources]
-    if any(steps):
-        facts["steps"] = steps
+    facts["steps"] = [[step.signature() for step in steps] for steps in (mixture.steps, *(each.steps for each in mixture.sources))]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _find(mixture: Mixture, cache: Path, key: str) -> Prepared | None:
-    for path in sorted(cache.glob(f"{glob.escape(mixture.name)}-*/requests/{key}")):
-        return open_prepared(path.parent.parent)
-    return None
+    folder = folder_of(mixture, cache, key)
+    return open_prepared(folder) if (folder / "prepared.json").is_file() else None
 
 
-def _publish(folder: Path, final: Path, key: str) -> Path:
-    """Gives the finished folder its name; where that exists, another request led to the same data."""
-    try:
-        folder.rename(final)
-    except OSError:
-        if not final.is_dir():
-            raise
-        open_prepared(final)
-        (final / "requests" / key).touch()
-    descriptor = os.open(final.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return final
+def _size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 @contextmanager
-def _lock(path: Path, progress: Progress) -> Iterator[bool]:
+def _lock(path: Path, say: Say) -> Iterator[bool]:
     """Waits for the lock; True when it is held, False on a file system without locks."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("another process is preparing the same data; waiting for it")
+            say(Line("another process is preparing the same data; waiting for it"))
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):

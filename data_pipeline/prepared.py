@@ -1,11 +1,13 @@
 """A prepared mixture: the folder that training reads, and the proof that it is what was prepared.
 
-    NAME-<fingerprint12>/
+    NAME-<key12>/                                           the key is that of the request: page and state of the sources
       tokenizer.json
       shards/SOURCE/{train,validation}-00000.bin .idx     Megatron's format
-      shards/SOURCE/{train,validation}-00000.jsonl        one line a document: its id, source, tokens, meta
-      report.json                                         what was read, kept, held out, rejected and why
-      requests/KEY                                        the requests (page and source state) this answers
+      shards/SOURCE/{train,validation}-00000.parquet      a row a document: its id, licence, tokens, ... (sidecar.py)
+      admitted.jsonl                                      which shards were there when, for runs that train meanwhile
+      report.json                                         what was read, kept, held out, dropped and why
+      duplicates.parquet                                  which documents were dropped as copies, and of which
+      quarantine.jsonl                                    every record that was no document, and why
       prepared.json                                       the facts below; written last
 
 A run that is continued on other tokens than it began with is ruined without a sign, so each file's
@@ -17,15 +19,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from data_pipeline.files import sha256_of
 from orchestrator.errors import DataError
 
 Split = Literal["train", "validation"]
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,7 @@ class PreparedSource:
     train_tokens: int
     validation_tokens: int
     documents: int
+    max_epochs: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +54,8 @@ class Prepared:
     end_id: int
     sources: tuple[PreparedSource, ...]
     files: Mapping[str, tuple[int, str]]
+    schedule: tuple[Mapping[str, Any], ...] = ()
+    """The stages that the page says, as JSON."""
 
     @property
     def tokenizer_path(self) -> Path:
@@ -85,6 +91,13 @@ class Prepared:
 
 def open_prepared(folder: Path) -> Prepared:
     """Reads a prepared folder and checks the sizes of its files. Raises DataError."""
+    prepared = read_prepared(folder)
+    prepared.verify()
+    return prepared
+
+
+def read_prepared(folder: Path) -> Prepared:
+    """What `prepared.json` says, its fingerprint checked; the files themselves may lie elsewhere. Raises DataError."""
     path = folder / "prepared.json"
     if not path.is_file():
         raise DataError(
@@ -103,26 +116,24 @@ def open_prepared(folder: Path) -> Prepared:
             end_id=said["end_id"],
             sources=tuple(PreparedSource(**source) for source in said["sources"]),
             files={name: (size, checksum) for name, (size, checksum) in said["files"].items()},
+            schedule=tuple(said["schedule"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged ({error!r}); remove {folder} and prepare it again") from None
-    if fingerprint_of(prepared.files, prepared.sources) != prepared.fingerprint:
+    if fingerprint_of(prepared.files, prepared.sources, prepared.schedule) != prepared.fingerprint:
         raise DataError(
             f"{path} lists other files than it was made for; remove {folder} and prepare it again"
         )
-    prepared.verify()
     return prepared
 
 
-def fingerprint_of(files: Mapping[str, tuple[int, str]], sources: tuple[PreparedSource, ...]) -> str:
-    """sha256 over the tokenizer, the contents of all shards, and the names and weights of the sources."""
+def fingerprint_of(
+    files: Mapping[str, tuple[int, str]], sources: tuple[PreparedSource, ...], schedule: Sequence[Mapping[str, Any]]
+) -> str:
+    """sha256 over the tokenizer, the contents of all shards, and what else decides the order of samples."""
     facts = {
         "files": {name: checksum for name, (_, checksum) in sorted(files.items())},
-        "sources": [[source.name, source.weight] for source in sources],
+        "sources": [[source.name, source.weight, source.max_epochs] for source in sources],
+        "schedule": list(schedule),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

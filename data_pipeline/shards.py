@@ -31,12 +31,13 @@ import numpy as np
 from orchestrator.errors import DataError
 
 _MAGIC = b"MMIDIDX\x00\x00"
-_HEADER = struct.Struct("<9sQBQQ")
+HEADER = struct.Struct("<9sQBQQ")
 _CODES: dict[int, np.dtype[Any]] = {
     1: np.dtype("u1"), 2: np.dtype("i1"), 3: np.dtype("<i2"), 4: np.dtype("<i4"),
     5: np.dtype("<i8"), 6: np.dtype("<f8"), 7: np.dtype("<f4"), 8: np.dtype("<u2"),
 }  # fmt: skip
 _LONGEST = 2**31 - 1  # sequence lengths are int32
+_BUFFER = 2**20  # bytes gathered before they are written
 
 
 def token_dtype(vocab_size: int) -> np.dtype[Any]:
@@ -52,6 +53,16 @@ def idx_path(prefix: Path) -> Path:
     return prefix.with_name(f"{prefix.name}.idx")
 
 
+def index_of(lengths: np.ndarray, dtype: np.dtype[Any]) -> bytes:
+    """The bytes of the `.idx` of documents of these lengths; int32[documents], one sequence each."""
+    code = next(code for code, known in _CODES.items() if known == dtype)
+    offsets = np.zeros(len(lengths) + 1, dtype="<i8")
+    np.cumsum(lengths, dtype="<i8", out=offsets[1:])
+    documents = np.arange(len(lengths) + 1, dtype="<i8")
+    header = HEADER.pack(_MAGIC, 1, code, len(lengths), len(documents))
+    return b"".join([header, lengths.tobytes(), (offsets[:-1] * dtype.itemsize).tobytes(), documents.tobytes()])
+
+
 class ShardWriter:
     """Writes one shard; its two files appear under their names only when all of it is on disk.
 
@@ -63,33 +74,24 @@ class ShardWriter:
         self.prefix = prefix
         self.dtype = dtype
         self.lengths: list[int] = []
-        self._code = next(code for code, known in _CODES.items() if known == dtype)
-        self._bin = _partial(bin_path(prefix)).open("wb")
-
-    @property
-    def tokens(self) -> int:
-        return self._bin.tell() // self.dtype.itemsize
+        self.tokens = 0
+        self._largest = np.iinfo(dtype).max
+        self._bin = _partial(bin_path(prefix)).open("wb", buffering=_BUFFER)
 
     def add(self, ids: np.ndarray) -> None:
         """Appends one document; integer[tokens]. Raises ValueError for an id the token type cannot hold."""
-        limits = np.iinfo(self.dtype)
         if ids.size > _LONGEST:
             raise ValueError(f"a document of {ids.size:,} tokens; the format holds at most {_LONGEST:,}")
-        if ids.size and (ids.min() < 0 or ids.max() > limits.max):
+        if ids.size and ids.view(f"u{ids.itemsize}").max() > self._largest:  # a negative id is a large one
             raise ValueError(f"token ids {ids.min()} ... {ids.max()} do not fit in {self.dtype.name}")
-        self._bin.write(ids.astype(self.dtype).tobytes())
-        self.lengths.append(int(ids.size))
+        self._bin.write(np.ascontiguousarray(ids, self.dtype).data)
+        self.lengths.append(ids.size)
+        self.tokens += ids.size
 
     def close(self) -> None:
         """Writes the index, forces both files to disk and gives them their names."""
-        lengths = np.array(self.lengths, dtype="<i4")
-        offsets = np.zeros(len(lengths) + 1, dtype="<i8")
-        np.cumsum(lengths, dtype="<i8", out=offsets[1:])
-        documents = np.arange(len(lengths) + 1, dtype="<i8")
         with _partial(idx_path(self.prefix)).open("wb") as index:
-            index.write(_HEADER.pack(_MAGIC, 1, self._code, len(lengths), len(documents)))
-            for array in (lengths, offsets[:-1] * self.dtype.itemsize, documents):
-                index.write(array.tobytes())
+            index.write(index_of(np.array(self.lengths, dtype="<i4"), self.dtype))
             _force(index)
         _force(self._bin)
         self._bin.close()
@@ -121,21 +123,11 @@ class Shard:
     def __init__(self, prefix: Path) -> None:
         self.prefix = prefix
         index = np.memmap(_existing(idx_path(prefix)), mode="r", dtype=np.uint8)
-        if index.size < _HEADER.size:
-            raise _damaged(idx_path(prefix), f"has {index.size} bytes, less than its header")
-        magic, version, code, sequences, documents = _HEADER.unpack(index[: _HEADER.size].tobytes())
-        if magic != _MAGIC or version != 1 or code not in _CODES:
-            found = f"found {magic!r}, version {version}, type {code}"
-            raise _damaged(idx_path(prefix), f"is no Megatron index of version 1 ({found})")
-        expected = _HEADER.size + 12 * sequences + 8 * documents
-        if index.size not in (expected, expected + sequences):  # + modes, in multimodal data
-            needs = f"{sequences:,} sequences need {expected:,}"
-            raise _damaged(idx_path(prefix), f"has {index.size:,} bytes; {needs}")
-        at = _HEADER.size
+        self.dtype, sequences, documents = read_header(index[: HEADER.size].tobytes(), index.size, idx_path(prefix))
+        at = HEADER.size
         self.lengths = np.frombuffer(index, "<i4", sequences, at)
         offsets = np.frombuffer(index, "<i8", sequences, at + 4 * sequences)
         self.documents = np.frombuffer(index, "<i8", documents, at + 12 * sequences)
-        self.dtype = _CODES[code]
         self.starts = offsets // self.dtype.itemsize
         needed = int(self.lengths.sum(dtype=np.int64)) * self.dtype.itemsize
         held = _existing(bin_path(prefix)).stat().st_size
@@ -153,6 +145,20 @@ class Shard:
         return self.tokens[start : start + self.lengths[sequence]]
 
 
+def read_header(head: bytes, size: int, path: Path | str) -> tuple[np.dtype[Any], int, int]:
+    """Token type, sequences and document indices of an index of `size` bytes that begins with `head`; else DataError."""
+    if len(head) < HEADER.size:
+        raise _damaged(path, f"has {len(head)} bytes, less than its header")
+    magic, version, code, sequences, documents = HEADER.unpack(head)
+    if magic != _MAGIC or version != 1 or code not in _CODES:
+        found = f"found {magic!r}, version {version}, type {code}"
+        raise _damaged(path, f"is no Megatron index of version 1 ({found})")
+    expected = HEADER.size + 12 * sequences + 8 * documents
+    if size not in (expected, expected + sequences):  # + modes, in multimodal data
+        raise _damaged(path, f"has {size:,} bytes; {sequences:,} sequences need {expected:,}")
+    return _CODES[code], sequences, documents
+
+
 def _partial(path: Path) -> Path:
     return path.with_name(f"{path.name}.partial")
 
@@ -168,5 +174,5 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _damaged(path: Path, what: str) -> DataError:
+def _damaged(path: Path | str, what: str) -> DataError:
     return DataError(f"{path} {what}; the shard is damaged: remove its folder and prepare the data again")

@@ -1,4 +1,4 @@
-"""Prints documents per core-second of each filter and its peer, whether they decide alike, and what planted documents show."""
+"""Prints documents per core-second of each filter and its peer, whether they decide alike, and what they catch of planted dirt."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from data_pipeline.steps import Apply, Drop
 from data_pipeline.steps.c4 import C4
 from data_pipeline.steps.gopher_quality import GopherQuality
 from data_pipeline.steps.gopher_repetition import GopherRepetition
-from data_pipeline.steps.quality import Quality
 
 ROOTS_TARGET, GOPHER_TARGET = 5.0, 10.0
 
@@ -147,19 +146,8 @@ def main() -> int:
         met &= gopher(documents[: options.peer_documents], options.peer, options.runs)
     else:
         print("datatrove: skipped, no PEER is named")
-    prose = [entry for entry in documents if len(str(entry.meta["language"])) == 2][:300]
-    code = [entry.text for entry in documents if len(str(entry.meta["language"])) != 2 or entry.meta["language"] in ("go",)][:60]
-    filters = {
-        "quality": planted.keeps_all(Quality(step="quality", language_field="language").begin(None)),
-        "gopher + c4": planted.keeps_all(
-            GopherRepetition(step="gopher_repetition").begin("en"), GopherQuality(step="gopher_quality").begin("en"), C4(step="c4").begin("en")
-        ),
-        "gopher_repetition": planted.keeps_all(GopherRepetition(step="gopher_repetition").begin("en")),
-    }  # fmt: skip
-    print("\nplanted documents: recall / precision of each kind, as many planted as real")
-    for told in planted.table(prose, code, filters):
-        print(told)
-    print(f"real documents that quality drops: {planted.reasons(prose, Quality(step='quality', language_field='language').begin(None))}")
+    print("\nplanted dirt and personal data")
+    met &= planted.report(read(options.corpus, sys.maxsize, 20_000), most=25)
     return 0 if met else 1
 
 

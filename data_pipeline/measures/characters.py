@@ -21,10 +21,10 @@ import numpy as np
 
 from data_pipeline.measures._ranges import EMOJI, PUNCTUATION, ROOTS_OTHER, TERMINAL
 
-SPECIAL, STRIPPED, SEPARATOR, WORD, ALPHABETIC, PUNCTUAL, ALONE, ATTACHED, BLANK = (
-    np.uint16(1 << bit) for bit in range(9)
+SPECIAL, STRIPPED, SEPARATOR, WORD, ALPHABETIC, PUNCTUAL, ALONE, ATTACHED, BLANK, SIGN = (
+    np.uint16(1 << bit) for bit in range(10)
 )
-"""Bits of `table()`. ALONE: a word by itself, as in scripts without spaces. ATTACHED: a mark of such a script."""
+"""Bits of `table()`. ALONE: a word by itself, as in scripts without spaces. ATTACHED: a mark of such a script. SIGN: what program text is full of."""
 
 _SIZE = 0x110000
 _LETTERS = 0x32400  # there are none, and no white space, from here on (Unicode 16)
@@ -74,6 +74,7 @@ def table() -> np.ndarray:
     _set(bits, STRIPPED, stripped_characters())
     _set(bits, SEPARATOR, " \n\t")
     _set(bits, PUNCTUAL, punctuation())
+    _set(bits, SIGN, '{}[]();=<>&|$_#\\*+"`@^~')
     bits[:_LETTERS][_where(str.isalnum, every)] |= WORD
     _set(bits, WORD, "_")
     bits[:_LETTERS][_where(str.isalpha, every)] |= ALPHABETIC

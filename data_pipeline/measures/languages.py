@@ -11,7 +11,10 @@ Indonesian page that might be Malay is not lost.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from data_pipeline.measures.identifier import Identifier
 
 _WINDOW = 300  # characters; with 100, one page in nine of the right language was not recognised
 _NAMES = {"zhs": "zh", "zht": "zh", "ki": "kik", "nb": "no"}
@@ -19,10 +22,18 @@ _NEAR = (("id", "ms"), ("hr", "bs", "sr"), ("zh", "yue", "wuu"), ("ar", "ary", "
 
 
 @cache
-def _identifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+def _identifier() -> Identifier:
+    from data_pipeline.measures.identifier import Identifier
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return Identifier()
+
+
+@cache
+def _places(language: str) -> list[int]:
+    """Where the language, and those that it cannot be told from, stand among the labels."""
+    code = code_of(language)
+    near = next((group for group in _NEAR if code in group), (code,))
+    return [place for place, name in enumerate(_identifier().labels) if name in near]
 
 
 def code_of(language: str) -> str:
@@ -37,15 +48,15 @@ def identifies(language: str) -> bool:
 
 def identify(text: str) -> tuple[str, float]:
     """The language and the identifier's confidence, between 0 and 1."""
-    found: tuple[str, float] = _identifier().classify(windows(text).lower())
-    return found
+    found = _identifier().probabilities(windows(text).lower())
+    best = int(found.argmax())
+    return _identifier().labels[best], float(found[best])
 
 
 def confidence(text: str, language: str) -> float:
     """The identifier's confidence that the text is in this language or in one that it cannot be told from."""
-    code = code_of(language)
-    near = next((group for group in _NEAR if code in group), (code,))
-    return min(1.0, sum(score for name, score in _identifier().rank(windows(text).lower()) if name in near))
+    found = _identifier().probabilities(windows(text).lower())
+    return min(1.0, float(found[_places(language)].sum()))
 
 
 def windows(text: str) -> str:

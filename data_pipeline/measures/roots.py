@@ -62,6 +62,8 @@ def checks(
     made.append(
         Check("word_repetition", lambda view: word_repetition(view.words(alone), limits.word_gram), most=limits.word_repetition)
     )
+    if identified:
+        made.append(Check("language", lambda view: confidence(view.text, language), least=limits.language_score))
     made.append(
         Check(
             "character_repetition",
@@ -69,8 +71,6 @@ def checks(
             most=limits.character_repetition,
         )
     )
-    if identified:
-        made.append(Check("language", lambda view: confidence(view.text, language), least=limits.language_score))
     if perplexity is not None:
         made.append(Check("perplexity", lambda view: perplexity(view.text), most=limits.perplexity))
     return tuple(made)

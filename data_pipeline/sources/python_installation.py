@@ -33,7 +33,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from data_pipeline.sources import SOURCES, Document, Rejected, Source
+from data_pipeline.sources import SOURCES, Block, Document, Rejected, Source
 from orchestrator.pages import Bytes
 
 Part = Literal["library", "documentation", "packages", "translations"]
@@ -63,7 +63,7 @@ class PythonInstallation(Source):
         default=None, description="bytes of text at most, shared equally by the parts"
     )
 
-    def documents(self) -> Iterator[Document | Rejected]:
+    def read(self, block: Block) -> Iterator[Document | Rejected]:
         for part in dict.fromkeys(self.parts):
             share = None if self.limit is None else self.limit // len(set(self.parts))
             for drawn in _draw(_CANDIDATES[part](), share):

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+
+import numpy as np
 
 from data_pipeline.documents import Document
-from data_pipeline.keys import Keys, key_of
-from data_pipeline.steps import Apply, Drop, Outcome
+from data_pipeline.keys import keys_of
+from data_pipeline.steps import Drop, Outcome
+from data_pipeline.surveys import ApplyMarked, Found, SurveyOf
 
 MarkOf = Callable[[Document], str | None]
 
 
-class CopySurvey:
-    """One bit for each document of the source, once all were seen."""
+def survey_by(mark_of: MarkOf) -> SurveyOf:
+    """One row for each document that has a mark."""
 
-    def __init__(self, mark_of: MarkOf, scratch: Path) -> None:
-        self._mark_of = mark_of
-        self._keys = Keys(scratch)
+    def survey(document: Document, marks: np.ndarray) -> Found:
+        mark = mark_of(document)
+        return Found(*keys_of([] if mark is None else [mark]))
 
-    def see(self, document: Document) -> None:
-        mark = self._mark_of(document)
-        if mark is not None:
-            self._keys.add([key_of(mark)])
+    return survey
 
-    def decide(self) -> Apply:
-        copies = iter(self._keys.copies())
 
-        def apply(document: Document) -> Outcome:
-            return Drop("copy") if self._mark_of(document) is not None and next(copies) else document.text
+def dropped_as(reason: str) -> ApplyMarked:
+    """Every document that anything was decided about goes."""
 
-        return apply
+    def apply(document: Document, marks: np.ndarray) -> Outcome:
+        return Drop(reason) if marks.size else document.text
+
+    return apply

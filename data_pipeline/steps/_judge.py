@@ -14,12 +14,14 @@ from data_pipeline.measures.perplexity import Perplexity
 from data_pipeline.measures.quantiles import Quantiles
 from data_pipeline.measures.roots import Check, checks
 from data_pipeline.measures.thresholds import thresholds_of
-from data_pipeline.measures.view import view_of
+from data_pipeline.measures.view import TextView, view_of
 from data_pipeline.measures.wordlists import stop_words, words_of_file
 from data_pipeline.steps import Drop, Outcome
 
 if TYPE_CHECKING:
     from data_pipeline.steps.quality import Quality
+
+_TELLING = ("language", "word_repetition", "character_repetition")
 
 
 class Judge:
@@ -44,8 +46,16 @@ class Judge:
         for check in self._checks[language]:
             failure = check.failure(view)
             if failure is not None:
-                return Drop(check.name, failure)
+                return self._told(language, check, failure, view)
         return document.text
+
+    def _told(self, language: str, failed: Check, failure: str, view: TextView) -> Drop:
+        """Few stop words are what other faults bring with them: another language, one phrase again and again. Those are told first."""
+        if failed.name == "stop_words":
+            for check in self._checks[language]:
+                if check.name in _TELLING and (other := check.failure(view)) is not None:
+                    return Drop(check.name, other)
+        return Drop(failed.name, failure)
 
     def facts(self) -> dict[str, Any]:
         return {name: quantiles.facts() for name, quantiles in self._quantiles.items()}

@@ -7,12 +7,12 @@ limit of five the two can differ.
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from data_pipeline.documents import Document
-from data_pipeline.steps import STEPS, Apply, Drop, Outcome, Step
+from data_pipeline.steps import STEPS, Apply, Content, Drop, Outcome, Step
 
 _CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 _ENDS = (".", "?", "!", '"', "'")
@@ -22,6 +22,7 @@ _POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "u
 @STEPS.register
 class C4(Step):
     step: Literal["c4"]
+    content: ClassVar[frozenset[Content]] = frozenset({"text"})
     min_sentences: int = Field(default=5, ge=0)
     min_words: int = Field(default=3, ge=0, description="of a line")
     longest_word: int = Field(default=1000, ge=1, description="a line with a longer one goes")

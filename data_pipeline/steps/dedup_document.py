@@ -1,32 +1,40 @@
 """Copies of a document within its source, told by their letters alone: the first one stays.
 
-White space, digits and ASCII punctuation are left out before comparing, so pages that differ in a date or a counter
-are copies. A document without any letter is its own copy only if all of it is equal; in the published step all such
-documents were copies of one another. The published step also blanked a copy's text; here the document is dropped.
+White space, digits and ASCII punctuation are left out before comparing, so pages that differ in a date or a
+counter are copies. A document without any letter is its own copy only if all of it is equal; in the published
+step all such documents were copies of one another. The published step also blanked a copy's text; here the
+document is dropped.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from data_pipeline.documents import Document
-from data_pipeline.steps import STEPS, SourceWide, Survey
+from data_pipeline.steps import STEPS, Wide
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data_pipeline.surveys import ApplyMarked, SurveyOf
 
 
 @STEPS.register
-class DedupDocument(SourceWide):
+class DedupDocument(Wide):
     step: Literal["dedup_document"]
+    copies: ClassVar[bool] = True
 
-    def survey(self, scratch: Path) -> Survey:
-        from data_pipeline.steps._copies import CopySurvey
+    def survey(self, language: str | None, turn: int) -> SurveyOf:
+        from data_pipeline.dedup.normal import only_letters
+        from data_pipeline.steps._copies import survey_by
 
-        return CopySurvey(letters_of, scratch)
+        return survey_by(lambda document: only_letters(document.text))
 
+    def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
+        from data_pipeline.dedup.groups import copies
 
-def letters_of(document: Document) -> str:
-    """What two copies have in common."""
-    from data_pipeline.measures.characters import code_points, letters
+        return copies(rows)
 
-    codes = code_points(document.text)
-    return codes[letters()[codes]].tobytes().decode("utf-32-le", "surrogatepass") or document.text.strip()
+    def marked(self, language: str | None) -> ApplyMarked:
+        from data_pipeline.steps._copies import dropped_as
+
+        return dropped_as("copy")

@@ -5,17 +5,18 @@ The measures and limits are datatrove's (arXiv:2406.17557, section 3.6).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from data_pipeline.documents import Document
-from data_pipeline.steps import STEPS, Apply, Drop, Outcome, Step
+from data_pipeline.steps import STEPS, Apply, Content, Drop, Outcome, Step
 
 
 @STEPS.register
 class FinewebQuality(Step):
     step: Literal["fineweb_quality"]
+    content: ClassVar[frozenset[Content]] = frozenset({"text"})
     ended_lines: float = Field(default=0.12, ge=0, le=1, description="share of lines that end like a sentence, at least")
     short_lines: float = Field(default=0.67, ge=0, le=1, description="share of lines of at most `short` characters, at most")
     short: int = Field(default=30, ge=1)

@@ -5,16 +5,17 @@ The measures and limits are datatrove's; words are found by one rule for all lan
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from data_pipeline.steps import STEPS, Apply, Step
+from data_pipeline.steps import STEPS, Apply, Content, Step
 
 
 @STEPS.register
 class GopherQuality(Step):
     step: Literal["gopher_quality"]
+    content: ClassVar[frozenset[Content]] = frozenset({"text"})
     min_words: int = Field(default=50, ge=1, description="that are no punctuation")
     max_words: int = Field(default=100_000, ge=1)
     min_mean_length: float = Field(default=3, ge=0, description="characters of a word")

@@ -7,11 +7,11 @@ ones first, so `ab c` equals `a bc` there. Words are found by one rule for all l
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from data_pipeline.steps import STEPS, Apply, Step
+from data_pipeline.steps import STEPS, Apply, Content, Step
 from orchestrator.pages import Section
 
 
@@ -33,6 +33,7 @@ class RepeatedGrams(Section):
 @STEPS.register
 class GopherRepetition(Step):
     step: Literal["gopher_repetition"]
+    content: ClassVar[frozenset[Content]] = frozenset({"text"})
     lines: float = Field(default=0.3, ge=0, le=1, description="share of lines that are copies, at most")
     paragraphs: float = Field(default=0.3, ge=0, le=1)
     line_characters: float = Field(default=0.2, ge=0, le=1)

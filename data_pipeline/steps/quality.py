@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from data_pipeline.files import sha256_of
 from data_pipeline.measures.names import Measure
-from data_pipeline.prepared import sha256_of
-from data_pipeline.steps import STEPS, Apply, Step
+from data_pipeline.steps import STEPS, Apply, Content, Step
 from orchestrator.errors import PageError, Problem
 from orchestrator.pages import Section
 
@@ -46,6 +46,8 @@ class Model(Section):
 @STEPS.register
 class Quality(Step):
     step: Literal["quality"]
+    version: ClassVar[int] = 2
+    content: ClassVar[frozenset[Content]] = frozenset({"text"})
     language: str | None = Field(default=None, description="default: the source's")
     language_field: str | None = Field(default=None, description="in the meta of documents that each say their language")
     thresholds: Limits = Limits()

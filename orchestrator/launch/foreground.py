@@ -15,6 +15,8 @@ from rich.console import Console
 
 from data_pipeline.prepare import find_prepared, prepare
 from data_pipeline.prepared import Prepared
+from data_pipeline.progress import told
+from data_pipeline.stored.storage import is_url, open_data
 from orchestrator.launch.assign import block_of
 from orchestrator.launch.cluster import address_for
 from orchestrator.launch.gauges import GaugesView
@@ -62,7 +64,7 @@ def train(
     _show(console, render(plan, f"{name}: {spec} on {cluster}", width=console.width))
     prepared = _prepare(loaded, plan, places.data, console)
     run = create_run(places.runs, name, loaded, hardware)
-    write_execution(run, data=prepared.folder, overrides=overrides, until=until, accepted=(), cluster=cluster)
+    write_execution(run, data=loaded.spec.data.prepared or prepared.folder, overrides=overrides, until=until, accepted=(), cluster=cluster)
     return _launch(run, plan, grounded, places, console)
 
 
@@ -83,8 +85,8 @@ def resume(
     accepted = [*before["accepted"], *accepted]
     if saved:
         require_same_experiment(saved[0], plan, accepted)
-    folder = Path(before["data"])
-    if saved and not folder.exists():
+    folder = loaded.spec.data.prepared or before["data"]
+    if saved and not is_url(folder) and not Path(folder).exists():
         folder = find_prepared(places.data, saved[0].data_fingerprint).folder
     _show(console, render(plan, f"{run.name}: continued from step {saved[0].step if saved else 0}", width=console.width))
     write_atomically(run.resolved, loaded.resolved)
@@ -108,7 +110,14 @@ def default_name(spec: str) -> str:
 def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Prepared:
     """The page's mixture, prepared if it is not; its tokenizer must fit the model."""
     mixture = mixture_of(loaded)
-    prepared = prepare(mixture, cache.absolute(), lambda line: _show(console, f"data       {line}"))
+    said = loaded.spec.data.prepared
+    if said is None:
+        prepared = prepare(mixture, cache.absolute(), told(lambda line: _show(console, f"data       {line}")))
+    else:
+        prepared, _ = open_data(said, capacity=loaded.spec.data.cache)
+        if prepared.name != mixture.name:
+            found = f"holds mixture {prepared.name!r}, and data.mixture is {mixture.name!r}"
+            raise problem_at(loaded.page, "data.prepared", found, f"write mixture: {prepared.name}, or another folder")
     _show(console, f"data       {mixture.name}: {prepared.train_tokens:,} training tokens in {prepared.folder}")
     rows = plan.architecture.embedding.vocab
     if prepared.vocab_size > rows:

@@ -54,8 +54,11 @@ class Objective(Protocol):
     @classmethod
     def from_training(cls, training: Any) -> Objective: ...
 
-    def collate(self, tokens: torch.Tensor) -> Batch:
-        """tokens [b, s + 1] int64 -> the tensors one micro-batch needs, on the CPU."""
+    def collate(self, tokens: torch.Tensor, documents: torch.Tensor | None = None) -> Batch:
+        """tokens [b, s + 1] int64 -> the tensors one micro-batch needs, on the CPU.
+
+        documents: the document of each token, [b, s + 1], where attention must stay inside documents.
+        """
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> LossReport:
         """Runs `model` on `batch` (both on one device)."""

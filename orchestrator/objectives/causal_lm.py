@@ -30,12 +30,15 @@ class CausalLM:
     def from_training(cls, training: Any) -> CausalLM:
         return cls(z_loss=training.z_loss)
 
-    def collate(self, tokens: torch.Tensor) -> Batch:
-        """tokens [b, s + 1] -> input_ids [b, s], labels [b, s]."""
-        return {"input_ids": tokens[:, :-1].contiguous(), "labels": tokens[:, 1:].contiguous()}
+    def collate(self, tokens: torch.Tensor, documents: torch.Tensor | None = None) -> Batch:
+        """tokens [b, s + 1] -> input_ids [b, s], labels [b, s]; with documents [b, s + 1], also those of the inputs, [b, s]."""
+        batch = {"input_ids": tokens[:, :-1].contiguous(), "labels": tokens[:, 1:].contiguous()}
+        return batch if documents is None else {**batch, "documents": documents[:, :-1].contiguous()}
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> LossReport:
-        return self.score(WholeLogits(model(input_ids=batch["input_ids"], use_cache=False).logits), batch)
+        """A `transformers` model keeps documents apart where their positions begin again at 0 (its `masking_utils`)."""
+        apart = {"position_ids": positions_of(batch["documents"])} if "documents" in batch else {}
+        return self.score(WholeLogits(model(input_ids=batch["input_ids"], use_cache=False, **apart).logits), batch)
 
     def score(self, logits: Logits, batch: Batch) -> LossReport:
         labels = batch["labels"]
@@ -46,3 +49,11 @@ class CausalLM:
             terms["z_loss"] = penalty.detach()
             loss = loss + penalty
         return LossReport(loss=loss, tokens=labels.numel(), terms=terms)
+
+
+def positions_of(documents: torch.Tensor) -> torch.Tensor:
+    """[0, 0, 0, 1, 1] -> [0, 1, 2, 0, 1]: places counted from the first token of each document in the row; [b, s]."""
+    places = torch.arange(documents.shape[1], device=documents.device).expand_as(documents)
+    begins = torch.ones_like(documents, dtype=torch.bool)
+    begins[:, 1:] = documents[:, 1:] != documents[:, :-1]
+    return places - torch.where(begins, places, 0).cummax(dim=1).values

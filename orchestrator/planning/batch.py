@@ -59,6 +59,12 @@ class BatchPlan:
             accumulation=segment.sequences // (self.data * self.micro_batch),
         )
 
+    def step_of(self, sample: int) -> int:
+        """The step that takes this sample."""
+        firsts = [segment.first_sample for segment in self.segments]
+        segment = self.segments[bisect.bisect_right(firsts, sample) - 1]
+        return segment.first_step + (sample - segment.first_sample) // segment.sequences
+
     def steps_for(self, amount: Amount) -> int:
         """The number of steps after which at least `amount` has been consumed."""
         if amount.unit == "steps":

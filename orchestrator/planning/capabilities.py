@@ -22,6 +22,9 @@ class Capabilities:
     lacks: frozenset[str] = frozenset()
     """Names of `features.py` that the engine cannot build."""
 
+    joins: frozenset[str] = frozenset()
+    """Names of `features.py` with which the engine cannot keep the documents of a sample apart."""
+
     one_size: bool = False
     """Whether all layers have the same sizes, norms of one eps, and biases everywhere or nowhere."""
 
@@ -41,6 +44,9 @@ _EVERY_STAGE = frozenset({0, 1, 2, 3})
 _ROUTERS_OF_ITS_OWN = frozenset({"Router.capacity", "Router.bias_rate", "Router.scores=sigmoid"})
 """What no `transformers` mixture of experts has under one name: they route by softmax and drop no token."""
 
+_WITHOUT_POSITIONS = frozenset({"ALiBi"})
+"""`transformers` keeps documents apart where positions begin again, and its models with ALiBi take none."""
+
 CAPABILITIES: MappingProxyType[str, Capabilities] = MappingProxyType(
     {
         "reference": Capabilities(
@@ -51,6 +57,7 @@ CAPABILITIES: MappingProxyType[str, Capabilities] = MappingProxyType(
             recompute=frozenset({"none", "full"}),
             zero_stages_of_optimizer=MappingProxyType({"adamw": frozenset({0}), "adafactor": frozenset({0})}),
             lacks=_ROUTERS_OF_ITS_OWN,
+            joins=_WITHOUT_POSITIONS,
         ),
         "deepspeed": Capabilities(
             axes=frozenset({"data"}),
@@ -61,6 +68,7 @@ CAPABILITIES: MappingProxyType[str, Capabilities] = MappingProxyType(
             # Factored moments are row and column sums of whole matrices: ZeRO's flat partitions cannot hold them.
             zero_stages_of_optimizer=MappingProxyType({"adamw": _EVERY_STAGE, "adafactor": frozenset({0})}),
             lacks=_ROUTERS_OF_ITS_OWN,
+            joins=_WITHOUT_POSITIONS,
         ),
         "megatron": Capabilities(
             axes=frozenset({"data", "tensor", "sequence_parallel", "pipeline", "virtual", "context", "expert"}),

@@ -17,6 +17,7 @@ Kind = Literal["convergence", "execution", "length", "description"]
 _KINDS: dict[str, Kind] = {
     "system": "description", "paper": "description", "published": "description",
     "parallelism": "execution", "checkpoint": "execution", "tracking": "execution", "recovery": "execution",
+    "data.prepared": "execution", "data.cache": "execution", "data.reading": "execution",
     "training.validation": "execution", "training.sample": "execution",
     "training.tokens": "length", "training.steps": "length",
 }  # fmt: skip

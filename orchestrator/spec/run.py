@@ -14,7 +14,7 @@ from pydantic import (
     field_validator,
 )
 
-from orchestrator.pages import Count, Length, Section
+from orchestrator.pages import Bytes, Count, Length, Section
 from orchestrator.spec.training import Training
 
 F = TypeVar("F", bound=Section)
@@ -57,12 +57,31 @@ class Published(Section):
     parameters: Count = Field(gt=0)
 
 
+class Reading(Section):
+    """How samples are read in advance; changes nothing but waiting."""
+
+    by: Literal["threads", "processes"] = "threads"
+    workers: int = Field(default=1, ge=0, le=64)
+    ahead: int = Field(default=2, ge=1, le=1024)
+    """Steps."""
+
+
 class Data(Section):
     """Which token stream, cut how long."""
 
     mixture: str = Field(min_length=1)
     """Name of a mixture that ships, or the path of a mixture page."""
     sequence_length: int = Field(gt=0, le=2**24)
+    order: Literal["megatron"] | None = None
+    """`megatron`: the samples in the order of Megatron-LM's GPTDataset on the same shards, which changes with the length of
+    the run. By default an order that depends on the data and the seed alone."""
+    documents: Literal["apart"] | None = None
+    """`apart`: attention stays inside documents. By default a sample is read as one text."""
+    prepared: str | None = Field(default=None, min_length=1)
+    """Prepared data to read instead of preparing the mixture here: a folder, or an fsspec URL such as s3://bucket/folder."""
+    cache: Annotated[Bytes, Field(ge=2**26)] = 16 * 2**30
+    """Bytes of shards behind a URL that a node keeps on its disk."""
+    reading: Reading = Reading()
 
 
 class Parallelism(Section):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from data_pipeline.stored.storage import is_url
 from orchestrator.errors import CommandError
 from orchestrator.registry import nearest
 from orchestrator.spec import ClusterSpec, LoadedCluster, LoadedRun
@@ -47,14 +48,14 @@ def write_hardware(run: RunDir, cluster: ClusterSpec) -> None:
 
 
 def write_execution(
-    run: RunDir, *, data: Path, overrides: Sequence[str], until: int | None, accepted: Sequence[str], cluster: str = ""
+    run: RunDir, *, data: str | Path, overrides: Sequence[str], until: int | None, accepted: Sequence[str], cluster: str = ""
 ) -> None:
     """execution.json: where the data lies, the cluster page's path, overrides so far, how far to train, changes meant."""
     before = json.loads(run.execution.read_text("utf-8")) if run.execution.exists() else {}
     record = {
         "created": before.get("created", round(time.time(), 3)),
         "git_commit": before.get("git_commit", _git_commit()),
-        "data": str(data.absolute()),
+        "data": str(data) if is_url(data) else str(Path(data).absolute()),
         "cluster": cluster or before.get("cluster", ""),
         "overrides": list(overrides),
         "until": until,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from data_pipeline.prepared import open_prepared
+from data_pipeline.stored.storage import open_data
 from orchestrator.engines.boxes import Box, ShardedState
 from orchestrator.errors import CheckpointError, CommandError
 from orchestrator.models.build import build_module
@@ -47,7 +47,7 @@ def load_trained(run: RunDir) -> tuple[Any, Any, int]:
         for name, parameter in module.named_parameters()
     ]
     fill(ShardedState(boxes=boxes), manifest, run.checkpoints)
-    prepared = open_prepared(Path(json.loads(run.execution.read_text("utf-8"))["data"]))
+    prepared, _ = open_data(json.loads(run.execution.read_text("utf-8"))["data"])
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(prepared.tokenizer_path))
     end = tokenizer.convert_ids_to_tokens(prepared.end_id)
     tokenizer.eos_token = tokenizer.bos_token = tokenizer.pad_token = end

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from data_pipeline.loader import Samples
 from orchestrator.errors import DataError, RunError
 from orchestrator.planning.batch import StepBatch
 from orchestrator.training.run import Callback, Run, Step
@@ -37,14 +38,14 @@ def train_steps(run: Run, callbacks: Sequence[Callback], stop_asked: Callable[[]
     _together(run, partial(_tell, callbacks, "on_stop", run), stop_asked)
 
 
-def _one_step(run: Run, stream: Iterator[list[torch.Tensor]]) -> Step:
+def _one_step(run: Run, stream: Iterator[list[Samples]]) -> Step:
     batch = run.plan.batch.at(run.step + 1)
     lr = run.plan.schedule.lr(batch.step)
     began = time.perf_counter()
-    tokens = next(stream)
+    parts = next(stream)
     waited = time.perf_counter() - began
     torch.manual_seed(random_seed(run.plan.seed, batch.step, run.place.data))
-    report = run.engine.train_step([run.engine.objective.collate(part) for part in tokens], lr=lr)
+    report = run.engine.train_step([run.engine.objective.collate(part.tokens, part.documents) for part in parts], lr=lr)
     seconds = time.perf_counter() - began
     return Step(batch=batch, report=report, lr=lr, seconds=seconds, data_wait_s=waited)
 
@@ -64,8 +65,8 @@ def samples_of_replica(batch: StepBatch, replica: int, data: int) -> range:
     return range(first, first + share)
 
 
-def _micro_batches(run: Run) -> Generator[list[torch.Tensor], None, None]:
-    """For each step to come, this rank's micro-batches, each LongTensor[micro_batch, s + 1]; read ahead."""
+def _micro_batches(run: Run) -> Generator[list[Samples], None, None]:
+    """For each step to come, this rank's micro-batches; read ahead."""
     plan = run.plan
 
     def indices() -> Iterator[np.ndarray]:
@@ -73,8 +74,9 @@ def _micro_batches(run: Run) -> Generator[list[torch.Tensor], None, None]:
             mine = samples_of_replica(plan.batch.at(step), run.place.data, plan.data)
             yield np.arange(mine.start, mine.stop, dtype=np.int64)
 
-    for tokens in run.loader.batches(indices(), workers=1, ahead=2):
-        yield list(tokens.split(plan.micro_batch))
+    reading = plan.spec.data.reading
+    for samples in run.loader.batches(indices(), workers=reading.workers, ahead=reading.ahead, by=reading.by):
+        yield samples.split(plan.micro_batch)
 
 
 def _tell(callbacks: Sequence[Callback], hook: str, *arguments: object) -> None:

@@ -38,6 +38,11 @@ def require_same_experiment(manifest: Manifest, plan: Plan, accepted: Collection
                 f" ({now['unit']} {before['decay_end']} -> {now['decay_end']}); with training.schedule.decay on the page"
                 " the length would be free"
             )
+        if plan.spec.data.order and not _covered(change.path, accepted):
+            refused.append(
+                f"{change.path}: was {change.left!r}, now {change.right!r}, and data.order {plan.spec.data.order} shuffles all"
+                " samples anew for another length"
+            )
     if plan.total_steps <= manifest.step:
         raise CommandError(f"the run is at step {manifest.step} of {plan.total_steps}: there is nothing left to train")
     if refused:

@@ -61,6 +61,11 @@ class RunDir:
         return self.path / "ledger" / "steps.jsonl"
 
     @property
+    def order(self) -> Path:
+        """Where an order of samples that has to be built is kept."""
+        return self.path / "order"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

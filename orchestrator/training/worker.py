@@ -17,7 +17,8 @@ from typing import Any
 import torch
 
 from data_pipeline.loader import Loader
-from data_pipeline.prepared import open_prepared
+from data_pipeline.stored.orders import order_of
+from data_pipeline.stored.storage import open_data
 from orchestrator.engines import make_engine
 from orchestrator.engines.base import Device
 from orchestrator.errors import CheckpointError, CommandError, OrchestratorError
@@ -75,7 +76,15 @@ def _train(
     nodes = gang.gather(node)
     require_groups_on_one_node(plan.layout, nodes)
     device = _device(plan, local_rank)
-    loader = Loader(open_prepared(Path(execution["data"])), sequence_length=plan.sequence_length, seed=plan.seed)
+    prepared, storage = open_data(execution["data"], capacity=spec.data.cache)
+    order = order_of(
+        spec.data.order, prepared, storage, sequence_length=plan.sequence_length, seed=plan.seed,
+        samples=plan.batch.samples_after(plan.total_steps), cache=folder.order,
+    )  # fmt: skip
+    loader = Loader(
+        prepared, storage=storage, sequence_length=plan.sequence_length, seed=plan.seed, order=order,
+        apart=spec.data.documents == "apart",
+    )  # fmt: skip
     _require_vocabulary(plan, loader.prepared.vocab_size)
     engine = make_engine(plan.engine)
     engine.build(plan, device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -10,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from data_pipeline import reader
 from data_pipeline.mixture import load_mixture
 from data_pipeline.prepare import prepare, request_key, status
-from data_pipeline.prepared import FORMAT, Prepared
+from data_pipeline.prepared import Prepared
+from data_pipeline.progress import told
 from data_pipeline.shards import Shard
+from data_pipeline.sidecar import Sidecar
+from data_pipeline.sources import Block
 from data_pipeline.sources.files import Files
-from data_pipeline.spool import Spool
 from data_pipeline.steps.filter_small_docs_bytes import FilterSmallDocsBytes
-from data_pipeline.tokenize import load_encoder
+from data_pipeline.tokenize.encoder import load_encoder
 from orchestrator.errors import DataError
 from tests.data_pipeline.conftest import write_texts
 
@@ -38,36 +38,9 @@ def texts_of(prepared: Prepared, source: str) -> dict[str, str]:
     for split in ("train", "validation"):
         for prefix in prepared.shards(source, split):  # type: ignore[arg-type]
             shard = Shard(prefix)
-            for number, line in enumerate(prefix.with_name(f"{prefix.name}.jsonl").read_text().splitlines()):
-                found[json.loads(line)["id"]] = encoder.decode(shard[number][:-1].tolist())
+            for number, name in enumerate(Sidecar(prefix).ids):
+                found[name] = encoder.decode(shard[number][:-1].tolist())
     return found
-
-
-def test_a_page_without_steps_gives_the_bytes_that_it_always_gave(small: Prepared) -> None:
-    """Checksums of what the small page gave before there were steps: shards, tokenizer and report."""
-    assert small.fingerprint == "0c17fe91defcd243e2de4e9d5839d79f4a4ec4b0c98557cf2d335e194f8674c7"
-    report = hashlib.sha256((small.folder / "report.json").read_bytes()).hexdigest()
-    assert report == "2bed8f8702b521b6df864d35d86f31a7dd6c63a5eca2d0a0b39c48e76919fe6c"
-
-
-def test_a_page_without_steps_is_found_where_it_was_prepared_before(small_page: Path) -> None:
-    """The request is the one that was asked before there were steps."""
-    from importlib import metadata
-
-    mixture = load_mixture(small_page)
-    said = {
-        "notes": {"name": "notes", "kind": "files", "weight": 0.75, "paths": list(mixture.sources[0].paths)},  # type: ignore[attr-defined]
-        "letters": {"name": "letters", "kind": "files", "weight": 0.25, "paths": list(mixture.sources[1].paths)},  # type: ignore[attr-defined]
-    }
-    rest = {"text_field": "text", "id_field": None, "meta_field": "meta", "separator": None}
-    sources = [[{**said[s.name], **rest}, s.signature()] for s in mixture.sources]
-    sources[1][0]["separator"] = "\n\n"  # type: ignore[index]
-    facts = {
-        "format": FORMAT, "tokenizers": metadata.version("tokenizers"), "sources": sources,
-        "tokenizer": mixture.tokenizer.model_dump(mode="json"), "tokenizer_file": None,
-        "validation": {"fraction": 0.1}, "seed": 0,
-    }  # fmt: skip
-    assert request_key(mixture) == hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def test_steps_that_do_nothing_change_no_byte(small: Prepared, tmp_path: Path) -> None:
@@ -77,18 +50,13 @@ def test_steps_that_do_nothing_change_no_byte(small: Prepared, tmp_path: Path) -
     assert sorted(path.name for path in prepared.folder.iterdir()) == sorted(path.name for path in small.folder.iterdir())
 
 
-@pytest.mark.parametrize("in_memory", [2**24, 0])
-def test_what_was_dropped_is_not_in_the_shards_and_is_in_the_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
-) -> None:
-    monkeypatch.setattr(Spool.__init__, "__defaults__", (in_memory,))
-    monkeypatch.setattr(reader, "_KEPT", in_memory)
+def test_what_was_dropped_is_not_in_the_shards_and_is_in_the_report(tmp_path: Path) -> None:
     page = page_with(tmp_path, "[{filter_small_docs_bytes: {bytes: 100}}]", "steps: [replace_newline_with_space, dedup_document]")
     with (tmp_path / "notes" / "1.jsonl").open("a") as file:
         file.write('{"text": "' + "two\\nlines " * 20 + '"}\nnot json\n{"text": "' + "two lines " * 20 + '"}\n')
     said: list[str] = []
-    prepared = prepare(load_mixture(page), tmp_path / "cache", said.append)
-    report = json.loads((prepared.folder / "report.json").read_text())
+    prepared = prepare(load_mixture(page), tmp_path / "cache", told(said.append))
+    report = json.loads((prepared.folder / "report.json").read_text())["sources"]
     notes, letters = report["notes"]["steps"], report["letters"]["steps"]
     assert [step["step"] for step in notes] == ["replace_newline_with_space", "dedup_document", "filter_small_docs_bytes"]
     assert [step["step"] for step in letters] == ["filter_small_docs_bytes"]
@@ -98,8 +66,9 @@ def test_what_was_dropped_is_not_in_the_shards_and_is_in_the_report(
             assert (after["read"], after["characters_read"]) == (before["kept"], before["characters_kept"])
         for tally in tallies:
             assert tally["read"] == tally["kept"] + sum(tally["dropped"].values())
-    assert report["notes"]["rejected"] == 1
-    assert report["notes"]["read"] == notes[-1]["kept"]
+    assert report["notes"]["rejected"]["records"] == 1
+    assert report["notes"]["read"]["documents"] == notes[0]["read"]
+    assert report["notes"]["kept"]["documents"] == notes[-1]["kept"]
     example = notes[1]["examples"]["copy"][0]
     assert (example["id"], example["text"][:9]) == ("1.jsonl:63", "two lines")
     assert notes[0]["examples"]["changed"][0]["before"].startswith("two\nlines")
@@ -110,8 +79,7 @@ def test_what_was_dropped_is_not_in_the_shards_and_is_in_the_report(
     assert all(len(text) >= 100 for text in found.values())
     assert "two lines " * 20 in found.values()
     assert any("notes: filter_small_docs_bytes: kept" in line and "too small" in line for line in said)
-    assert not (prepared.folder / "scratch").exists()
-    assert status(load_mixture(page), tmp_path / "cache")["report"]["notes"]["steps"] == notes
+    assert status(load_mixture(page), tmp_path / "cache")["report"]["sources"]["notes"]["steps"] == notes
 
 
 def test_the_tokenizer_is_trained_on_what_is_left(tmp_path: Path) -> None:
@@ -124,21 +92,18 @@ def test_the_tokenizer_is_trained_on_what_is_left(tmp_path: Path) -> None:
 
 
 def test_documents_are_read_and_cleaned_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when they do not fit in memory between the tokenizer and the shards."""
-    monkeypatch.setattr(reader, "_KEPT", 0)
-    monkeypatch.setattr(Spool.__init__, "__defaults__", (0,))
     calls = {"read": 0, "cleaned": 0}
-    read, apply = Files.documents, FilterSmallDocsBytes.apply
+    read, apply = Files.read, FilterSmallDocsBytes.apply
 
-    def counted_read(self: Files) -> Any:
+    def counted_read(self: Files, block: Block) -> Any:
         calls["read"] += 1
-        return read(self)
+        return read(self, block)
 
     def counted_apply(self: FilterSmallDocsBytes, document: Any) -> Any:
         calls["cleaned"] += 1
         return apply(self, document)
 
-    monkeypatch.setattr(Files, "documents", counted_read)
+    monkeypatch.setattr(Files, "read", counted_read)
     monkeypatch.setattr(FilterSmallDocsBytes, "apply", counted_apply)
     prepare(load_mixture(page_with(tmp_path, "[{filter_small_docs_bytes: {bytes: 10}}]")), tmp_path / "cache")
     assert calls == {"read": 2, "cleaned": 180}
@@ -169,4 +134,4 @@ def test_a_source_of_which_nothing_is_left_says_which_step_took_it(tmp_path: Pat
     page = page_with(tmp_path, "[{filter_small_docs_bytes: {bytes: 1MB}}]")
     with pytest.raises(DataError, match=r"'notes' gives no document .*dropped: 120 by filter_small_docs_bytes \(too small\)"):
         prepare(load_mixture(page), tmp_path / "cache")
-    assert [path.name for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".lock")] == []
+    assert not list((tmp_path / "cache").glob("*/prepared.json"))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_pipeline import build as stages
+from data_pipeline.build import writing as stages
 from data_pipeline.loader import Loader
 from data_pipeline.mixture import load_mixture
 from data_pipeline.prepare import prepare
@@ -57,7 +57,7 @@ def test_tokens_are_the_windows_that_the_order_names(prepared: Prepared) -> None
     assert tokens.dtype == torch.int64
     streams = [stream(prepared, source.name, "train") for source in prepared.sources]
     for row, source, start in zip(
-        tokens, *[ours.order.locate(indices)[column] for column in (0, 2)], strict=True
+        tokens, *[ours.order.samples.locate(indices)[column] for column in (0, 2)], strict=True
     ):
         assert row.tolist() == streams[source][start : start + LENGTH + 1].tolist()
 
@@ -94,10 +94,10 @@ def documents_of(prepared: Prepared, split: Any) -> dict[tuple[str, str], tuple[
 
 def test_an_epoch_in_the_ledger_covers_every_token_of_a_source_once(small: Prepared) -> None:
     ours = loader(small)
-    windows, slots = int(ours.order.chunks[1]), int(ours.order.segments[0].whole[1])
+    windows, slots = int(ours.order.samples.chunks[1]), int(ours.order.samples.segments[0].whole[1])
     first_epoch = [
         origin
-        for origin in ours.describe(np.arange(ours.order.segments[0].size * (windows // slots + 1)))
+        for origin in ours.describe(np.arange(ours.order.samples.segments[0].size * (windows // slots + 1)))
         if origin.source == "letters" and origin.epoch == 0
     ]
     assert sum(span.end - span.start for origin in first_epoch for span in origin.spans) == windows * (
@@ -120,7 +120,44 @@ def arrays(batches: int = 12) -> list[np.ndarray]:
 def test_the_number_of_workers_changes_nothing(small: Prepared, workers: int, ahead: int) -> None:
     ours = loader(small)
     batches = list(ours.batches(arrays(), workers=workers, ahead=ahead))
-    assert torch.equal(torch.cat(batches), ours.tokens(np.arange(96)))
+    assert torch.equal(torch.cat([batch.tokens for batch in batches]), ours.tokens(np.arange(96)))
+
+
+def shared_memory() -> set[str]:
+    return {path.name for path in Path("/dev/shm").glob("psm_*")}
+
+
+def test_processes_give_the_same_and_leave_nothing_in_memory(prepared: Prepared) -> None:
+    before = shared_memory()
+    ours = Loader(prepared, sequence_length=LENGTH, seed=5, apart=True)
+    expected = list(ours.batches(arrays(6), workers=0))
+    found = list(ours.batches(arrays(6), workers=2, ahead=4, by="processes"))
+    for batch, other in zip(expected, found, strict=True):
+        assert torch.equal(batch.tokens, other.tokens)
+        assert batch.documents is not None
+        assert other.documents is not None
+        assert torch.equal(batch.documents, other.documents)
+    closed = ours.batches(arrays(), workers=2, ahead=6, by="processes")
+    next(closed)
+    closed.close()  # type: ignore[attr-defined]
+    wrong = ours.batches([np.array([0]), np.array([-1]), np.array([1])], workers=1, ahead=3, by="processes")
+    next(wrong)
+    with pytest.raises(ValueError, match="count from 0, found -1"):
+        next(wrong)
+    assert shared_memory() == before
+
+
+def test_the_documents_of_a_sample_are_those_of_its_origin(prepared: Prepared) -> None:
+    ours = Loader(prepared, sequence_length=LENGTH, seed=5, apart=True)
+    indices = np.random.default_rng(1).integers(0, 5000, 200)
+    [samples] = ours.batches([indices], workers=0)
+    assert samples.documents is not None
+    for row, origin in zip(samples.documents.tolist(), ours.describe(indices), strict=True):
+        assert row == [number for number, span in enumerate(origin.spans) for _ in range(span.end - span.start)]
+    held = ours.validation(10)
+    assert held.documents is not None
+    ends = held.tokens[:, :-1] == prepared.end_id
+    assert torch.equal(held.documents[:, 1:] != held.documents[:, :-1], ends), "a new document after every end"
 
 
 def loader_threads() -> list[threading.Thread]:
@@ -154,9 +191,9 @@ def test_an_error_in_a_worker_is_raised_in_its_turn(small: Prepared) -> None:
 def test_held_out_windows_come_from_held_out_documents_and_are_the_same_for_every_seed(
     prepared: Prepared,
 ) -> None:
-    windows = loader(prepared, seed=1).validation(20)
-    assert torch.equal(windows, loader(prepared, seed=2).validation(20))
-    assert torch.equal(windows[:7], loader(prepared).validation(7))
+    windows = loader(prepared, seed=1).validation(20).tokens
+    assert torch.equal(windows, loader(prepared, seed=2).validation(20).tokens)
+    assert torch.equal(windows[:7], loader(prepared).validation(7).tokens)
     held = [stream(prepared, source.name, "validation") for source in prepared.sources]
     cut = {tuple(tokens[at : at + LENGTH + 1]) for tokens in held for at in range(0, len(tokens), LENGTH)}
     assert {tuple(row) for row in windows.tolist()} <= cut
@@ -167,10 +204,6 @@ def test_held_out_windows_come_from_held_out_documents_and_are_the_same_for_ever
 def test_more_held_out_windows_than_there_are_gives_all(small: Prepared) -> None:
     expected = sum((source.validation_tokens - 1) // LENGTH for source in small.sources)
     assert len(loader(small).validation(10**6)) == expected
-
-
-def test_train_streams_are_all_training_tokens(prepared: Prepared) -> None:
-    assert sum(tokens.size for tokens in loader(prepared).train_streams()) == prepared.train_tokens
 
 
 def test_a_sequence_longer_than_a_source_is_refused(small: Prepared) -> None:

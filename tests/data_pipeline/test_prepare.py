@@ -14,13 +14,19 @@ from typing import Any
 
 import pytest
 
-from data_pipeline import build as stages
+from data_pipeline.build import publish, writing
+from data_pipeline.build.cleaning import Clean
+from data_pipeline.build.sampling import Train
+from data_pipeline.build.writing import Write
 from data_pipeline.mixture import load_mixture
 from data_pipeline.prepare import find_prepared, prepare, status
 from data_pipeline.prepared import Prepared, open_prepared
+from data_pipeline.progress import told
 from data_pipeline.shards import Shard
+from data_pipeline.sidecar import Sidecar
 from data_pipeline.sources.files import Files
-from data_pipeline.tokenize import load_encoder
+from data_pipeline.tokenize.encoder import load_encoder
+from data_pipeline.work import Job
 from orchestrator.errors import DataError, OrchestratorError, PageError
 from tests.data_pipeline.conftest import write_texts
 
@@ -30,12 +36,12 @@ def fingerprint_of_page(page: Path, cache: Path) -> str:
 
 
 def test_the_folder_holds_what_the_docstring_draws(small: Prepared) -> None:
-    assert small.folder.name == f"small-{small.fingerprint[:12]}"
+    assert small.folder.name.startswith("small-")
     names = {path.relative_to(small.folder).as_posix() for path in small.folder.rglob("*") if path.is_file()}
     shards = {f"shards/{source}/{split}-00000.{ending}" for source in ("notes", "letters")
-              for split in ("train", "validation") for ending in ("bin", "idx", "jsonl")}  # fmt: skip
-    assert {name for name in names if not name.startswith("requests/")} == shards | {
-        "tokenizer.json", "report.json", "prepared.json",
+              for split in ("train", "validation") for ending in ("bin", "idx", "parquet")}  # fmt: skip
+    assert names == shards | {
+        "tokenizer.json", "report.json", "prepared.json", "admitted.jsonl", "duplicates.parquet", "quarantine.jsonl",
     }  # fmt: skip
 
 
@@ -47,12 +53,14 @@ def test_every_text_is_in_one_split_and_decodes_to_itself(small: Prepared, small
         found = {}
         for prefix in [*small.shards(source.name, "train"), *small.shards(source.name, "validation")]:
             shard = Shard(prefix)
-            lines = prefix.with_name(f"{prefix.name}.jsonl").read_text().splitlines()
-            for number, line in enumerate(map(json.loads, lines)):
-                assert line["tokens"] == len(shard[number])
-                assert line["source"] == source.name
+            sidecar = Sidecar(prefix)
+            assert len(sidecar) == len(shard)
+            for number in range(len(shard)):
+                facts = sidecar[number]
+                assert (facts.tokens, facts.start) == (len(shard[number]), shard.starts[number])
+                assert facts.source == source.name
                 assert shard[number][-1] == small.end_id
-                found[line["id"]] = encoder.decode(shard[number][:-1].tolist())
+                found[facts.id] = encoder.decode(shard[number][:-1].tolist())
         assert found == expected
 
 
@@ -70,10 +78,10 @@ def test_counts_are_those_of_the_shards(small: Prepared) -> None:
 def test_the_second_call_reads_nothing_and_is_quick(
     small: Prepared, small_page: Path, monkeypatch: Any
 ) -> None:
-    def refuse(self: Files) -> None:
+    def refuse(self: Files, block: object) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr(Files, "documents", refuse)
+    monkeypatch.setattr(Files, "read", refuse)
     started = time.perf_counter()
     again = prepare(load_mixture(small_page), small.folder.parent)
     assert again == small
@@ -108,12 +116,13 @@ def test_changed_files_are_prepared_again_beside_the_old_and_the_old_is_still_fo
         find_prepared(tmp_path / "cache", "0" * 64)
 
 
-def test_a_request_that_leads_to_the_same_data_shares_its_folder(tmp_path: Path) -> None:
+def test_files_that_were_touched_give_the_same_data(tmp_path: Path) -> None:
     page = write_texts(tmp_path / "texts")
     first = prepare(load_mixture(page), tmp_path / "cache")
     (tmp_path / "texts" / "notes" / "0.jsonl").touch()
-    assert prepare(load_mixture(page), tmp_path / "cache") == first
-    assert len(list((first.folder / "requests").iterdir())) == 2
+    again = prepare(load_mixture(page), tmp_path / "cache")
+    assert again.fingerprint == first.fingerprint
+    assert again.folder != first.folder
 
 
 def test_bad_records_and_copies_are_counted_reported_and_told(tmp_path: Path) -> None:
@@ -121,10 +130,10 @@ def test_bad_records_and_copies_are_counted_reported_and_told(tmp_path: Path) ->
     with (tmp_path / "texts" / "notes" / "1.jsonl").open("a") as file:
         file.write('{"txt": "wrong field"}\nnot json\n' + '{"text": "twice the same"}\n' * 2)
     said: list[str] = []
-    prepared = prepare(load_mixture(page), tmp_path / "cache", said.append)
-    report = json.loads((prepared.folder / "report.json").read_text())["notes"]
-    assert (report["read"], report["rejected"], report["exact_copies"]) == (122, 2, 1)
-    assert [example["where"] for example in report["examples"]] == ["1.jsonl:61", "1.jsonl:62"]
+    prepared = prepare(load_mixture(page), tmp_path / "cache", told(said.append))
+    report = json.loads((prepared.folder / "report.json").read_text())["sources"]["notes"]
+    assert (report["read"]["documents"], report["rejected"]["records"], report["exact_copies"]) == (122, 2, 1)
+    assert [example["where"] for example in report["rejected"]["examples"]] == ["1.jsonl:61", "1.jsonl:62"]
     assert any(
         "notes: 2 records rejected; the first: 1.jsonl:61: no text in field 'text'" in line for line in said
     )
@@ -182,31 +191,26 @@ def test_one_flipped_byte_is_found_by_its_checksum(small: Prepared, tmp_path: Pa
         prepared.verify(contents=True)
 
 
-def test_a_failed_preparation_leaves_nothing_that_looks_prepared(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_failed_preparation_leaves_nothing_that_looks_prepared_and_loses_nothing(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
     mixture = load_mixture(write_texts(tmp_path / "texts"))
 
     def fail(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(stages, "fingerprint_of", fail)
+        patch.setattr(publish, "fingerprint_of", fail)
         with pytest.raises(DataError, match=r"no space is left .* after [0-9.]+ KiB; make room"):
             prepare(mixture, tmp_path / "cache")
-    assert [path.name for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".lock")] == []
+    assert not list((tmp_path / "cache").glob("*/prepared.json"))
+    monkeypatch.setattr(Job, "run", fail)  # all of it is done
+    for kind in (Clean, Write, Train):
+        monkeypatch.setattr(kind, "run", fail)
     assert prepare(mixture, tmp_path / "cache").sources
 
 
-def test_what_a_dead_caller_left_is_ignored_and_removed(tmp_path: Path) -> None:
-    mixture = load_mixture(write_texts(tmp_path / "texts"))
-    prepared = prepare(mixture, tmp_path / "cache")
-    (lock,) = (tmp_path / "cache").glob("*.lock")
-    stale = tmp_path / "cache" / f"{lock.name.removesuffix('.lock')}-abandoned"
-    shutil.move(prepared.folder, stale)
-    assert prepare(mixture, tmp_path / "cache") == prepared
-    assert not stale.exists()
-
-
-def test_without_locks_the_first_to_finish_wins(tmp_path: Path, monkeypatch: Any) -> None:
+def test_without_locks_all_do_the_same(tmp_path: Path, monkeypatch: Any) -> None:
     def refuse(*_: Any) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -215,18 +219,13 @@ def test_without_locks_the_first_to_finish_wins(tmp_path: Path, monkeypatch: Any
     with ThreadPoolExecutor(3) as threads:
         calls = [threads.submit(prepare, mixture, tmp_path / "cache") for _ in range(3)]
         assert len({call.result().folder for call in calls}) == 1
-    assert len([path for path in (tmp_path / "cache").iterdir() if path.is_dir()]) == 1
 
 
-def test_a_folder_that_lost_its_facts_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_lost_its_facts_is_made_whole_again(tmp_path: Path) -> None:
     mixture = load_mixture(write_texts(tmp_path / "texts"))
-    folder = prepare(mixture, tmp_path / "cache").folder
-    (folder / "prepared.json").unlink()
-    with pytest.raises(DataError, match="remove it and prepare the data again"):
-        prepare(mixture, tmp_path / "cache")
-    shutil.rmtree(folder / "requests")
-    with pytest.raises(DataError, match="remove it and prepare the data again"):
-        prepare(mixture, tmp_path / "cache")
+    first = prepare(mixture, tmp_path / "cache")
+    (first.folder / "prepared.json").unlink()
+    assert prepare(mixture, tmp_path / "cache") == first
 
 
 def prepare_there(page: str, cache: str) -> str:
@@ -246,7 +245,8 @@ def test_concurrent_callers_agree(tmp_path: Path) -> None:
     assert process.exitcode == 0
     assert len(found) == 1
     visible = [path.name for path in (tmp_path / "cache").iterdir() if not path.name.startswith(".")]
-    assert visible == [f"small-{found.pop()[:12]}"]
+    assert len(visible) == 1
+    assert find_prepared(tmp_path / "cache", found.pop()).folder.name == visible[0]
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_a_mixture_of_one_document_cannot_be_held_out(tmp_path: Path) -> None:
 
 
 def test_large_sources_are_cut_into_shards(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(stages, "TOKENS_PER_SHARD", 1000)
+    monkeypatch.setattr(writing, "TOKENS_PER_SHARD", 1000)
     page = write_texts(tmp_path / "texts")
     prepared = prepare(load_mixture(page), tmp_path / "cache")
     shards = prepared.shards("notes", "train")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from data_pipeline.loader import Samples
 from orchestrator.engines.base import EvalReport, StepReport
 from orchestrator.errors import DataError
 from orchestrator.planning import Plan
@@ -40,7 +41,7 @@ class Recorder:
     """An engine that keeps what it was fed and draws a random number in each step."""
 
     def __init__(self) -> None:
-        self.objective = SimpleNamespace(collate=lambda tokens: {"tokens": tokens})
+        self.objective = SimpleNamespace(collate=lambda tokens, documents: {"tokens": tokens})
         self.fed: list[list[list[int]]] = []
         self.drawn: list[float] = []
         self.scored: list[list[int]] = []
@@ -58,11 +59,11 @@ class Recorder:
 class Numbers:
     """A loader whose samples are their own numbers."""
 
-    def batches(self, arrays: Iterable[np.ndarray], *, workers: int, ahead: int) -> Iterator[torch.Tensor]:
-        yield from (torch.from_numpy(array).unsqueeze(1) for array in arrays)
+    def batches(self, arrays: Iterable[np.ndarray], *, workers: int, ahead: int, by: str) -> Iterator[Samples]:
+        yield from (Samples(tokens=torch.from_numpy(array).unsqueeze(1)) for array in arrays)
 
-    def validation(self, samples: int) -> torch.Tensor:
-        return torch.arange(samples).unsqueeze(1)
+    def validation(self, samples: int) -> Samples:
+        return Samples(tokens=torch.arange(samples).unsqueeze(1))
 
 
 def train(folder: str, shift: dict[int, int]) -> tuple[Recorder | None, str]:

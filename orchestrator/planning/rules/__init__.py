@@ -28,6 +28,7 @@ __all__ = ["RULES", "Case", "Rule", "batch_sizes_gcd", "breaks_no_rule", "case_o
 RULES: tuple[Rule, ...] = (
     engine.engine_has_parts,
     engine.sizes_of_engine,
+    engine.engine_keeps_documents_apart,
     engine.optimizer_of_engine,
     *engine.HAS_AXES,
     engine.expert_tensor_of_engine,

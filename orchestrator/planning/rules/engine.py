@@ -64,6 +64,19 @@ def engine_has_parts(case: Case) -> Problem | None:
     )
 
 
+def engine_keeps_documents_apart(case: Case) -> Problem | None:
+    """An engine that cannot would let attention look from one document into another, as if nothing had been said."""
+    joined = sorted(case.able.joins & case.features)
+    if case.spec.data.documents != "apart" or not joined:
+        return None
+    able = [name for name, engine in CAPABILITIES.items() if not engine.joins & case.features]
+    return Problem(
+        path="data.documents",
+        message=f"engine {case.layout.engine} cannot keep documents apart in a model with {', '.join(joined)}",
+        fix=f"write engine: {able[-1]}, or leave `documents` out" if able else "leave `documents` out",
+    )
+
+
 def recompute_of_engine(case: Case) -> Problem | None:
     """`transformers` recomputes whole layers or none; the attention core alone is Megatron-core's (`recompute_modules`)."""
     mode, modes = case.layout.recompute, case.able.recompute

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 
+from data_pipeline.loader import Samples
 from orchestrator.planning.rules import divisors
 from orchestrator.training.run import Callback, Run, Step
 
@@ -40,7 +40,7 @@ class Validation(Callback):
             self._baseline(run, loss)
 
     def _validate(self, run: Run) -> float:
-        batches = [run.engine.objective.collate(part) for part in _share(self._windows, run)]
+        batches = [run.engine.objective.collate(part.tokens, part.documents) for part in _share(self._windows, run)]
         report = run.engine.evaluate(batches)
         self._done, self._loss = run.step, report.loss
         if run.gang.leads:
@@ -64,14 +64,14 @@ class Validation(Callback):
             for row in run.loader.tokens(np.arange(first, min(first + step, trained))).numpy()
         )
         vocabulary = run.plan.architecture.embedding.vocab
-        baseline = best_bigram(streams, self._windows.numpy(), vocabulary)
+        baseline = best_bigram(streams, self._windows.tokens.numpy(), vocabulary)
         run.dir.event(
             "baseline", model="bigram", smoothing=baseline.name, loss=baseline.loss, validation_loss=loss,
             training_tokens=trained * run.plan.sequence_length,
         )  # fmt: skip
 
 
-def _share(windows: torch.Tensor, run: Run) -> list[torch.Tensor]:
+def _share(windows: Samples, run: Run) -> list[Samples]:
     """This replica's windows in micro-batches; all of them on every replica when they do not divide evenly.
 
     Pipeline stages pass on tensors of one shape, so there all micro-batches are of one size.
@@ -81,4 +81,4 @@ def _share(windows: torch.Tensor, run: Run) -> list[torch.Tensor]:
     size = run.plan.micro_batch
     if run.plan.layout.pipeline > 1:
         size = divisors(len(mine), at_most=size)[-1]
-    return list(mine.split(size))
+    return mine.split(size)

@@ -12,7 +12,12 @@ import unicodedata
 from collections import Counter
 from itertools import pairwise
 
-from data_pipeline.measures.characters import punctuation, special_characters, stripped_characters
+from data_pipeline.measures.characters import (
+    punctuation,
+    special_characters,
+    stripped_characters,
+    terminal_punctuation,
+)
 
 SPECIAL = special_characters()
 STRIPPED = stripped_characters()
@@ -136,3 +141,71 @@ def repeated_gram_characters(found: list[str], n: int) -> int:
 def copies(parts: list[str]) -> tuple[int, int]:
     again = [part for place, part in enumerate(parts) if part in parts[:place]]
     return len(again), sum(map(len, again))
+
+
+SIGNS = set('{}[]();=<>&|$_#\\*+"`@^~')
+SENTENCE_MARKS = set(".!?…:;。！？；：।॥۔។៖؟།༎။።")
+
+
+def ink(line: str) -> int:
+    return sum(not char.isspace() for char in line)
+
+
+def is_lettered(line: str) -> bool:
+    return sum(char.isalpha() for char in line) >= 0.3 * ink(line)
+
+
+def is_wide(char: str) -> bool:
+    alone = SCRIPTS_WITHOUT_SPACES.match(char) is not None and unicodedata.category(char) in ("Lo", "Lm")
+    return alone or "\uac00" <= char <= "\ud7a3"
+
+
+def code_share(text: str) -> float:
+    """Lines of letters with two signs and more, 6 in 100, and lines of comments of C and its children."""
+    found = 0
+    for line in text.split("\n"):
+        signs = sum(char in SIGNS for char in line)
+        dense = signs >= 2 and signs >= 0.06 * ink(line) and is_lettered(line)
+        comment = re.match(r"[ \t]*(//|/\*|\*/)|[ \t]+\*\s", line + "\n") is not None and ("//" in text or "/*" in text)
+        found += ink(line) if dense or comment else 0
+    return found / max(1, ink(text))
+
+
+CLOSING = "\"'”’»)]」』）》】*_ \t\r\u00a0"
+ENDS = set(terminal_punctuation()) | set("…:;。！？；।៖")
+
+
+def running_share(text: str) -> float:
+    runs = among = 0
+    for line in text.split("\n"):
+        if not is_lettered(line):
+            continue
+        columns = len(line) + sum(map(is_wide, line))
+        among += ink(line)
+        if columns >= 50 or (columns >= 12 and line.rstrip(CLOSING)[-1:] in ENDS):
+            runs += ink(line)
+    return runs / among if 2 * among > ink(text) else 1.0
+
+
+def words_a_sentence(text: str) -> float:
+    words = character_words_as_written(text)
+    alone = sum(SCRIPTS_WITHOUT_SPACES.match(char) is not None and unicodedata.category(char) in ("Lo", "Lm") for char in text)
+    ends = sum(char in SENTENCE_MARKS for char in text)
+    ends += sum("\u0e00" <= left <= "\u0eff" and right == " " for left, right in pairwise(text)) if alone else 0
+    return (len(words) - alone + alone / 2.5) / max(1, ends)
+
+
+def character_words_as_written(text: str) -> list[str]:
+    """The same words; small letters are as many."""
+    return character_words(text.replace("İ", "I"))
+
+
+def advertising(text: str) -> float:
+    shouted = [word for word in re.findall(r"\w+", text) if len(word) >= 4 and all("A" <= char < "\u0530" and unicodedata.category(char) == "Lu" for char in word)]
+    calls = sum(char in "!！" for char in text)
+    money = sum(char in "$€£¥₹₽₺₫฿₴元円원%％" for char in text)
+    pages = sum(text.count(sign) for sign in ("http", "www.", ".com"))
+    if sum(kind >= 2 for kind in (calls, money, pages, len(shouted))) < 2:
+        return 0.0
+    signs = calls + money + pages
+    return (signs + min(len(shouted), signs)) / max(1, len(character_words_as_written(text)))

@@ -8,8 +8,9 @@ from typing import Any
 from data_pipeline.clean import StepTally, clean
 from data_pipeline.documents import Document
 from data_pipeline.mixture import page_model
-from data_pipeline.steps import Step
+from data_pipeline.steps import Step, Wide
 from orchestrator.pages import parse_page, validate
+from tests.data_pipeline.steps.run_wide import run_wide
 
 PAGE = """
 sources: [{{name: one, kind: python_installation, weight: 1{more}}}]
@@ -35,5 +36,16 @@ def cleaned(
     """The texts that are left, and what was counted."""
     documents = [text if isinstance(text, Document) else document(text, number) for number, text in enumerate(texts)]
     tallies: list[StepTally] = []
-    stream = clean(documents, steps_of(said, language), language, folder, tallies)
-    return [record.text for record in stream if isinstance(record, Document)], tallies
+    for step in steps_of(said, language):
+        if isinstance(step, Wide):
+            documents = _after_all(step, documents, language, tallies)
+        else:
+            documents = [record for record in clean(documents, [step], language, tallies) if isinstance(record, Document)]
+    return [entry.text for entry in documents], tallies
+
+
+def _after_all(step: Wide, documents: list[Document], language: str | None, tallies: list[StepTally]) -> list[Document]:
+    tally = StepTally(step=step.step, notes=step.notes(language))
+    tallies.append(tally)
+    outcomes, _ = run_wide(step, documents, [language] * len(documents))
+    return [kept for entry, outcome in zip(documents, outcomes, strict=True) if (kept := tally.count(entry, outcome)) is not None]

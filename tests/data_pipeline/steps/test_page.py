@@ -33,7 +33,7 @@ def test_every_step_is_called_as_its_file_and_says_what_it_is_for() -> None:
 def test_a_sources_own_steps_come_before_the_pages(tmp_path: Path) -> None:
     (tmp_path / "page.yaml").write_text(GOOD)
     mixture = load_mixture(tmp_path / "page.yaml")
-    one, two = ([step.step for step in mixture.steps_of(source)] for source in mixture.sources)
+    one, two = ([step.step for step in (*source.steps, *mixture.steps)] for source in mixture.sources)
     assert one == ["dedup_document", "quality", "uniform_whitespace", "filter_small_docs_bytes", "quality"]
     assert two == ["uniform_whitespace", "filter_small_docs_bytes", "quality"]
     assert mixture.steps[1].bytes == 1000  # type: ignore[attr-defined]

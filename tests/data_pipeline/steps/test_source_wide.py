@@ -1,22 +1,17 @@
-"""Steps that see their whole source first: copies and templates, against a plain count."""
+"""Copies and templates within a source, against a plain count."""
 
 from __future__ import annotations
 
-import random
 import re
 import string
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_pipeline import keys
-from data_pipeline.keys import Keys, key_of
-from data_pipeline.spool import Spool
-from data_pipeline.steps.dedup_document import letters_of
+from data_pipeline.dedup.normal import only_letters
+from data_pipeline.keys import key_of, keys_of
 from tests.data_pipeline.steps.conftest import cleaned, document
 
 FOOTER = "All rights reserved, no part may be copied."
@@ -33,7 +28,7 @@ def test_copies_are_told_by_their_letters(tmp_path: Path) -> None:
 @given(st.text())
 def test_letters_are_what_the_published_expression_leaves(text: str) -> None:
     published = re.sub(rf"\s+|\d+|[{re.escape(string.punctuation)}]", "", text)
-    assert letters_of(document(text)) == (published or text.strip())
+    assert only_letters(text) == (published or text.strip())
 
 
 def test_the_first_document_of_an_address_stays(tmp_path: Path) -> None:
@@ -65,48 +60,12 @@ def test_lines_against_a_plain_count(tmp_path: Path, texts: list[str], least: in
     assert cleaned(f"dedup_pseudocrawl_newspapers: {{least: {least}}}", texts, tmp_path)[0] == expected
 
 
-@pytest.mark.parametrize("in_memory", [1, 7, 64, 10_000])
-def test_keys_in_files_are_counted_as_in_memory(tmp_path: Path, in_memory: int) -> None:
-    chance = random.Random(in_memory)
-    names = [str(chance.randrange(200)) for _ in range(900)]
-
-    def collected() -> Keys:
-        made = Keys(tmp_path, in_memory)
-        for start in range(0, len(names), 50):
-            made.add(key_of(name) for name in names[start : start + 50])
-        return made
-
-    seen: set[str] = set()
-    expected = [name in seen or seen.add(name) is not None for name in names]
-    assert collected().copies().tolist() == expected
-    counts = Counter(names)
-    asked = [str(number) for number in range(250)]
-    assert collected().frequent(6).holds([key_of(name) for name in asked]) == [counts[name] >= 6 for name in asked]
-    assert list(tmp_path.iterdir()) == []
+@settings(deadline=None)
+@given(st.lists(st.text()))
+def test_keys_are_both_halves_of_a_hash(texts: list[str]) -> None:
+    high, low = keys_of(iter(texts))
+    assert [int(a).to_bytes(8, "little") + int(b).to_bytes(8, "little") for a, b in zip(high, low, strict=True)] == list(map(key_of, texts))
 
 
-def test_no_key_at_all(tmp_path: Path) -> None:
-    assert Keys(tmp_path).copies().size == 0
-    assert Keys(tmp_path).frequent(2).holds([key_of("a")]) == [False]
-
-
-def test_a_spool_gives_back_what_was_added_from_memory_and_from_a_file(tmp_path: Path) -> None:
-    documents = [document("é\n\u2028\r\n" * number, number, url="x", nested={"a": [1]}) for number in range(1, 30)]
-    spool = Spool(tmp_path, in_memory=40)
-    for entry in documents:
-        spool.add(entry)
-    assert list(spool.documents()) == documents == list(spool.documents())
-    assert len(list(tmp_path.iterdir())) == 1
-    spool.close()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_is_decided_does_not_depend_on_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [f"text {number % 40}" for number in range(200)] + ["line\nmore"] * 3
-    said = "dedup_document, {dedup_template_soft: {shortest: 1, least: 3}}"
-    expected = cleaned(said, texts, tmp_path)
-    monkeypatch.setattr(keys, "_IN_MEMORY", 16)
-    monkeypatch.setattr(Keys.__init__, "__defaults__", (16,))
-    monkeypatch.setattr(Spool.__init__, "__defaults__", (50,))
-    assert cleaned(said, texts, tmp_path) == expected
-    assert np.all([path.suffix != ".zst" for path in tmp_path.iterdir()])
+def test_a_text_of_half_characters_has_a_key() -> None:
+    assert key_of("\ud800") != key_of("\ud801")

@@ -1,0 +1,103 @@
+"""What is there of a mixture while it is still prepared: `admitted.jsonl`, read by runs that train meanwhile.
+
+    line 1   the mixture: name, vocabulary, sources and their weights, key of the request
+    then     a wave each: its shards with sizes and checksums, tokens of every source so far, which sources are complete
+
+What is in a wave is decided by the texts and the page alone, never by how fast anything went. So the list is the same
+whenever it is made, and a run that follows it takes the same samples live, after a restart, and years later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import DataError
+
+NAME = "admitted.jsonl"
+_EVERY = 0.5  # seconds between two looks for the next wave
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wave:
+    """`tokens` of each source so far, by split; `complete` sources have all of theirs. `files`: (size, sha256) of what it added."""
+
+    tokens: dict[str, dict[str, int]]
+    complete: tuple[str, ...]
+    files: dict[str, tuple[int, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admitted:
+    """A mixture as far as it is there. `sources` are (name, weight) as the page says."""
+
+    folder: Path
+    name: str
+    fingerprint: str
+    vocab_size: int
+    end_id: int
+    sources: tuple[tuple[str, float | None], ...]
+    waves: tuple[Wave, ...]
+
+    @property
+    def complete(self) -> bool:
+        return len(self.waves[-1].complete) == len(self.sources)
+
+    @property
+    def files(self) -> dict[str, tuple[int, str]]:
+        return {name: facts for wave in self.waves for name, facts in wave.files.items()}
+
+
+def header(*, name: str, vocab_size: int, end_id: int, sources: list[tuple[str, float | None]], key: str) -> str:
+    """The first line."""
+    said = {"name": name, "vocab_size": vocab_size, "end_id": end_id, "sources": sources, "key": key}
+    return json.dumps(said, ensure_ascii=False)
+
+
+def wave_line(wave: Wave) -> str:
+    return json.dumps(vars(wave), ensure_ascii=False)
+
+
+def read_admitted(folder: Path) -> Admitted | None:
+    """What is there so far; None before the first wave. Raises DataError where the file is damaged."""
+    try:
+        first, *lines = (folder / NAME).read_text("utf-8").splitlines()
+    except (FileNotFoundError, ValueError):
+        return None
+    try:
+        said = json.loads(first)
+        waves = tuple(_wave(json.loads(line)) for line in lines)
+        sources = tuple((name, weight) for name, weight in said["sources"])
+        fingerprint = hashlib.sha256(f"admitted 1\n{first}".encode()).hexdigest()
+        found = Admitted(
+            folder=folder, name=said["name"], fingerprint=fingerprint, vocab_size=said["vocab_size"], end_id=said["end_id"],
+            sources=sources, waves=waves,
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder / NAME} is damaged ({error!r}); remove {folder} and prepare the mixture again") from None
+    return found if waves else None
+
+
+def wait_for_more(folder: Path, waves: int, going_on: Callable[[], bool]) -> Admitted:
+    """Returns when more than so many waves are there. Raises DataError when nobody prepares them any more."""
+    while True:
+        alive = going_on()  # asked before looking, so that the last wave is not missed
+        found = read_admitted(folder)
+        if found is not None and len(found.waves) > waves:
+            return found
+        if not alive:
+            raise DataError(
+                f"{folder} has {waves} waves, more are needed, and no process prepares them; "
+                "prepare the rest with `make data`, then continue with `make resume`"
+            )
+        time.sleep(_EVERY)
+
+
+def _wave(said: dict[str, Any]) -> Wave:
+    files = {name: (size, checksum) for name, (size, checksum) in said["files"].items()}
+    return Wave(tokens=said["tokens"], complete=tuple(said["complete"]), files=files)

@@ -1,0 +1,100 @@
+"""Samples of prepared data as tensors, read ahead of the training step that takes them.
+
+    samples.py      tokens, and where one document of a sample ends and the next begins
+    read_ahead.py   batches read before they are asked for, in threads or in processes
+
+What a sample holds is decided by `data_pipeline.order`, where its bytes lie by `data_pipeline.stored`. This
+package is the only part of the data pipeline that imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+
+from data_pipeline.loader.read_ahead import in_processes, in_threads
+from data_pipeline.loader.samples import Samples
+from data_pipeline.order import validation_windows
+from data_pipeline.prepared import Prepared
+from data_pipeline.stored.orders import Listed, own_order
+from data_pipeline.stored.reader import Order, Origin, SampleReader, Span
+from data_pipeline.stored.storage import Here, Storage
+
+__all__ = ["Loader", "Origin", "Samples", "Span"]
+
+
+class Loader:
+    """Samples of a prepared mixture. n samples of sequence length s are int64[n, s + 1].
+
+    storage: where the files lie; by default in the prepared folder. order: by default the project's own. apart:
+    whether samples say which document each of their tokens is of.
+
+    Raises DataError when a source is shorter than one sample, or a shard is damaged.
+    """
+
+    def __init__(
+        self, prepared: Prepared, *, sequence_length: int, seed: int, storage: Storage | None = None, order: Order | None = None,
+        apart: bool = False,
+    ) -> None:  # fmt: skip
+        self.prepared = prepared
+        self.sequence_length = sequence_length
+        self.apart = apart
+        self.storage = storage or Here(prepared.folder, prepared.files)
+        self.order = order or own_order(prepared, sequence_length, seed)
+        self._reader = SampleReader(prepared, self.storage, self.order)
+
+    def tokens(self, indices: np.ndarray) -> torch.Tensor:
+        """The samples with these global numbers; int64[n] -> LongTensor[n, s + 1]."""
+        return torch.from_numpy(self._reader.tokens(indices))
+
+    def batches(
+        self, index_arrays: Iterable[np.ndarray], *, workers: int = 2, ahead: int = 4, by: Literal["threads", "processes"] = "threads"
+    ) -> Iterator[Samples]:
+        """The samples of each array in turn, up to `ahead` arrays read in advance by `workers` threads or processes.
+
+        The result depends on none of the three. An error of a worker is raised here, in its turn; closing
+        the iterator (or leaving it to be collected) ends the workers.
+        """
+        read = partial(_read, self.apart, self._reader)
+        if by == "threads" or workers == 0:
+            found = in_threads(read, index_arrays, workers=workers, ahead=ahead)
+        else:
+            found = in_processes(partial(partial, read), index_arrays, workers=workers, ahead=ahead)
+        with closing(found):
+            for tokens, documents in found:
+                yield _as_samples(tokens, documents)
+
+    def validation(self, samples: int) -> Samples:
+        """The first `samples` held-out windows, the same for every seed.
+
+        There are fewer when the held-out documents give no more.
+        """
+        source, start = validation_windows(
+            tokens_per_source=[source.validation_tokens for source in self.prepared.sources],
+            weights=[source.weight for source in self.prepared.sources],
+            sequence_length=self.sequence_length,
+            samples=samples,
+            fingerprint=self.prepared.fingerprint,
+        )
+        listed = Listed(source=source, start=start, length=self.sequence_length + 1)
+        reader = SampleReader(self.prepared, self.storage, listed, "validation")
+        return _as_samples(*_read(self.apart, reader, np.arange(len(start))))
+
+    def describe(self, indices: np.ndarray) -> list[Origin]:
+        """Documents and spans of these samples; the spans of a sample, joined, are its tokens."""
+        return self._reader.describe(indices)
+
+
+def _read(apart: bool, reader: SampleReader, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    return reader.tokens_and_documents(indices) if apart else (reader.tokens(indices), None)
+
+
+def _as_samples(tokens: np.ndarray, documents: np.ndarray | None) -> Samples:
+    return Samples(
+        tokens=torch.from_numpy(tokens), documents=None if documents is None else torch.from_numpy(documents)
+    )

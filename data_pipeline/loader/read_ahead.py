@@ -1,0 +1,111 @@
+"""Reading batches before they are asked for, in threads or in processes.
+
+A step that waits for its tokens wastes every device of the run. Threads are enough as long as the tokens
+are copied outside the interpreter's lock; where much is looked up for each sample (documents, blocks of far
+files), they take the lock from the training loop itself, and processes do not. Those begin afresh
+(`spawn`), since a copy of a process that holds threads and devices may hang, and hand tokens over in shared
+memory. What comes out is the same either way.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing.shared_memory import SharedMemory
+from typing import TypeVar
+
+import numpy as np
+
+Arrays = tuple[np.ndarray, np.ndarray | None]
+R = TypeVar("R")
+
+
+def in_threads(read: Callable[[np.ndarray], R], asked: Iterable[np.ndarray], *, workers: int, ahead: int) -> Generator[R, None, None]:
+    """`read` of each array in turn, up to `ahead` of them read in advance by `workers` threads; 0 reads none in advance.
+
+    An error in a thread is raised here, in its turn; closing the iterator (or leaving it to be collected)
+    ends the threads.
+    """
+    if workers == 0:
+        yield from map(read, asked)
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="loader")
+    try:
+        yield from _in_turn(lambda array: pool.submit(read, array), asked, ahead)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def in_processes(
+    make: Callable[[], Callable[[np.ndarray], Arrays]], asked: Iterable[np.ndarray], *, workers: int, ahead: int
+) -> Generator[Arrays, None, None]:
+    """As `in_threads`, in processes that each begin with `make()`, which must be picklable, to get their reader."""
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(make,))
+    begun: deque[Future[_Handed]] = deque()
+
+    def submit(array: np.ndarray) -> Future[_Handed]:
+        begun.append(pool.submit(_hand_over, array))
+        return begun[-1]
+
+    try:
+        for handed in _in_turn(submit, asked, ahead):
+            begun.popleft()
+            yield _taken(handed)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for future in begun:  # what nobody will take would lie in memory for ever
+            if not future.cancelled() and future.exception() is None:
+                _taken(future.result())
+
+
+def _in_turn(submit: Callable[[np.ndarray], Future[R]], asked: Iterable[np.ndarray], ahead: int) -> Iterator[R]:
+    arrays = iter(asked)
+    pending: deque[Future[R]] = deque(submit(array) for array in islice(arrays, max(ahead, 1)))
+    while pending:
+        result = pending.popleft().result()
+        pending.extend(submit(array) for array in islice(arrays, 1))
+        yield result
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Handed:
+    """Arrays that lie one after another in shared memory of this name: the shape and type of each."""
+
+    name: str
+    arrays: tuple[tuple[tuple[int, ...], str], ...]
+
+
+_reader: list[Callable[[np.ndarray], Arrays]] = []
+"""Of this worker process: made once."""
+
+
+def _begin(make: Callable[[], Callable[[np.ndarray], Arrays]]) -> None:
+    _reader.append(make())
+
+
+def _hand_over(asked: np.ndarray) -> _Handed:
+    arrays = [array for array in _reader[0](asked) if array is not None]
+    memory = SharedMemory(create=True, size=max(1, sum(array.nbytes for array in arrays)))
+    at = 0
+    for array in arrays:
+        np.ndarray(array.shape, array.dtype, memory.buf, at)[...] = array
+        at += array.nbytes
+    memory.close()
+    return _Handed(name=memory.name, arrays=tuple((array.shape, array.dtype.str) for array in arrays))
+
+
+def _taken(handed: _Handed) -> Arrays:
+    """Copies of the arrays; the shared memory is gone."""
+    memory = SharedMemory(name=handed.name)
+    arrays: list[np.ndarray] = []
+    at = 0
+    for shape, dtype in handed.arrays:
+        arrays.append(np.ndarray(shape, dtype, memory.buf, at).copy())
+        at += arrays[-1].nbytes
+    memory.close()
+    memory.unlink()
+    return arrays[0], arrays[1] if len(arrays) > 1 else None

@@ -1,0 +1,142 @@
+"""Who does jobs: this process, several processes of this machine, or (ray_data.py) a cluster.
+
+All of them do the same jobs on the same store, so none of them can change a byte of the result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import asdict
+from multiprocessing import get_context
+from typing import Any, Protocol
+
+from data_pipeline.progress import Event, Finished, Line, Ticked
+from data_pipeline.work.job import Job, Output
+from data_pipeline.work.store import Store
+from orchestrator.errors import DataError
+
+Say = Any  # Callable[[Event], None]; mypy takes a dataclass union in a Callable field for a method
+_ATTEMPTS = 3
+EVERY = 0.5  # seconds between two looks at how far jobs are
+
+
+class Executor(Protocol):
+    """Does independent jobs and gives what is left of each, in the order of the jobs."""
+
+    def perform(self, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]: ...
+
+    def close(self) -> None: ...
+
+
+class OneByOne:
+    """In this process."""
+
+    def perform(self, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
+        outputs = []
+        for job in jobs:
+            outputs.append(store.perform(job, say))
+            tell_done(job, outputs[-1], say)
+        return outputs
+
+    def close(self) -> None: ...
+
+
+class InProcesses:
+    """In `number` processes of this machine. One that dies is replaced, and its job done again."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._pool: ProcessPoolExecutor | None = None
+
+    def perform(self, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
+        done: dict[int, Output] = {}
+        for attempt in range(1, _ATTEMPTS + 1):
+            missing = [number for number in range(len(jobs)) if number not in done]
+            if not missing:
+                break
+            try:
+                for number, output in self._all(jobs, missing, store, say):
+                    done[number] = output
+                    tell_done(jobs[number], output, say)
+            except BrokenProcessPool:
+                self._pool = None
+                if attempt == _ATTEMPTS:
+                    raise DataError(
+                        f"a process that prepared data was ended from outside {attempt} times, most likely for want of memory; "
+                        "prepare with fewer workers, or with a smaller `block:` on the mixture page"
+                    ) from None
+                say(Line("a process that prepared data was ended from outside; its work is done again"))
+        return [done[number] for number in range(len(jobs))]
+
+    def _all(self, jobs: Sequence[Job], chosen: list[int], store: Store, say: Say) -> Iterator[tuple[int, Output]]:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self._number, get_context("spawn"), _live_with, (os.getpid(),))
+        pending: dict[Future[Output], int] = {self._pool.submit(perform_told, jobs[n], store): n for n in chosen}
+        try:
+            while pending:
+                finished, _ = wait(pending, timeout=EVERY, return_when=FIRST_COMPLETED)
+                for event in ticks(store):
+                    say(event)
+                for future in finished:
+                    yield pending.pop(future), future.result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def tell_done(job: Job, output: Output, say: Say) -> None:
+    """What a job came to in the end, which it may have been too quick to tell, and that it is done."""
+    if "came_to" in output.facts:
+        say(Ticked(job.title, **output.facts["came_to"]))
+    say(Finished(job.title))
+
+
+def perform_told(job: Job, store: Store) -> Output:
+    """Does a job in another process than the one that asked; how far it is stands in a file."""
+    folder = store.folder / "ticks"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{job.key[:32]}-{os.getpid()}.json"
+    last = 0.0
+
+    def tick(event: Ticked) -> None:
+        nonlocal last
+        if time.monotonic() - last >= EVERY:
+            last = time.monotonic()
+            partial = path.with_suffix(".partial")
+            partial.write_text(json.dumps(asdict(event)), "utf-8")
+            partial.replace(path)
+
+    try:
+        return store.perform(job, tick)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def ticks(store: Store) -> Iterator[Event]:
+    """How far the jobs are that are done elsewhere."""
+    for path in sorted((store.folder / "ticks").glob("*.json")):
+        with suppress(FileNotFoundError):  # done since
+            yield Ticked(**json.loads(path.read_text("utf-8")))
+
+
+def _live_with(parent: int) -> None:
+    """A worker whose parent was killed would wait for it for ever; and it has one core."""
+    os.environ["RAYON_NUM_THREADS"] = "1"
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
