@@ -11,6 +11,8 @@ JOB     ?=
 SET     ?=
 UNTIL   ?=
 ACCEPT  ?=
+STEP    ?=
+DOCUMENT ?=
 MIXTURE ?= python
 FORMAT  ?= text
 OUT     ?=
@@ -28,11 +30,11 @@ ORCHESTRATE := $(BIN)/orchestrate
 INSTALLED   := .venv/installed
 # Without CLUSTER=..., these act on the cluster that is up, or on the one the run was started on.
 STANDING    := $(if $(filter-out file default undefined,$(origin CLUSTER)),--cluster '$(CLUSTER)')
-export PROMPT SET ACCEPT
+export PROMPT SET ACCEPT DOCUMENT
 
 .DEFAULT_GOAL := help
-.PHONY: help train test plan simulate check data data-report calibrate up down submit jobs logs stop dashboard resume export generate \
-        diff lint schema parity bench-filters clean
+.PHONY: help train test plan simulate check data data-report data-where data-seen data-diff calibrate up down submit jobs \
+        logs stop dashboard resume export generate diff lint schema parity clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -68,6 +70,15 @@ diff: $(INSTALLED) ## which differences of pages A and B make another experiment
 
 data: $(INSTALLED) ## prepare (or show) the token shards of MIXTURE; CLUSTER=page: on a cluster that is up; WORKERS=2
 	@$(ORCHESTRATE) data --mixture '$(MIXTURE)' --data '$(DATA)' --format '$(FORMAT)' $(STANDING) $(if $(WORKERS),--workers '$(WORKERS)')
+
+data-where: $(INSTALLED) ## which documents were, or will be, in the global batch of STEP of RUN
+	@$(ORCHESTRATE) data where '$(STEP)' --runs '$(RUNS)' $(if $(RUN),--run '$(RUN)')
+
+data-seen: $(INSTALLED) ## the steps of RUN that train on DOCUMENT
+	@$(ORCHESTRATE) data seen "$$DOCUMENT" --runs '$(RUNS)' $(if $(RUN),--run '$(RUN)')
+
+data-diff: $(INSTALLED) ## what differs between prepared folders, or mixtures, A and B
+	@$(ORCHESTRATE) data diff '$(A)' '$(B)'
 
 data-report: $(INSTALLED) ## what became of MIXTURE's documents: a page of HTML and a data card; with RUN, also what it took; OUT=report.html
 	@$(ORCHESTRATE) data-report $(if $(and $(RUN),$(filter file,$(origin MIXTURE))),,--mixture '$(MIXTURE)') --data '$(DATA)' $(if $(OUT),--out '$(OUT)') $(if $(RUN),--run '$(RUN)' --runs '$(RUNS)')
@@ -116,11 +127,8 @@ schema: $(INSTALLED) ## write the JSON Schemas of the pages
 parity: $(INSTALLED) ## the losses of every layout against the reference, as a table
 	@$(BIN)/python -m benchmarks.parity
 
-bench-filters: $(INSTALLED) ## filters beside ROOTS' code and, with PEER=python that has datatrove, beside it; on CORPUS=folder
-	@$(BIN)/python -m benchmarks.filters $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(PEER),--peer '$(PEER)') $(ARGS)
-
-bench-%: $(INSTALLED) ## a measurement beside a peer: bench-planner (ROWS=file.csv), bench-overhead, bench-cpu_plan, bench-gpu; ARGS="..."
-	@$(BIN)/python -m benchmarks.$* $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+bench-%: $(INSTALLED) ## a measurement beside a peer: bench-planner (ROWS=file.csv), bench-overhead, bench-data (CORPUS=folder PEER=python), bench-gpu; ARGS="..."
+	@$(BIN)/python -m benchmarks.$* $(if $(ROWS),--rows $(ROWS)) $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(PEER),--peer '$(PEER)') $(ARGS)
 
 clean: ## remove .venv and caches; runs and data stay
 	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -37,6 +37,7 @@ _CODES: dict[int, np.dtype[Any]] = {
     5: np.dtype("<i8"), 6: np.dtype("<f8"), 7: np.dtype("<f4"), 8: np.dtype("<u2"),
 }  # fmt: skip
 _LONGEST = 2**31 - 1  # sequence lengths are int32
+_BUFFER = 2**20  # bytes gathered before they are written
 
 
 def token_dtype(vocab_size: int) -> np.dtype[Any]:
@@ -52,6 +53,16 @@ def idx_path(prefix: Path) -> Path:
     return prefix.with_name(f"{prefix.name}.idx")
 
 
+def index_of(lengths: np.ndarray, dtype: np.dtype[Any]) -> bytes:
+    """The bytes of the `.idx` of documents of these lengths; int32[documents], one sequence each."""
+    code = next(code for code, known in _CODES.items() if known == dtype)
+    offsets = np.zeros(len(lengths) + 1, dtype="<i8")
+    np.cumsum(lengths, dtype="<i8", out=offsets[1:])
+    documents = np.arange(len(lengths) + 1, dtype="<i8")
+    header = HEADER.pack(_MAGIC, 1, code, len(lengths), len(documents))
+    return b"".join([header, lengths.tobytes(), (offsets[:-1] * dtype.itemsize).tobytes(), documents.tobytes()])
+
+
 class ShardWriter:
     """Writes one shard; its two files appear under their names only when all of it is on disk.
 
@@ -63,33 +74,24 @@ class ShardWriter:
         self.prefix = prefix
         self.dtype = dtype
         self.lengths: list[int] = []
-        self._code = next(code for code, known in _CODES.items() if known == dtype)
-        self._bin = _partial(bin_path(prefix)).open("wb")
-
-    @property
-    def tokens(self) -> int:
-        return self._bin.tell() // self.dtype.itemsize
+        self.tokens = 0
+        self._largest = np.iinfo(dtype).max
+        self._bin = _partial(bin_path(prefix)).open("wb", buffering=_BUFFER)
 
     def add(self, ids: np.ndarray) -> None:
         """Appends one document; integer[tokens]. Raises ValueError for an id the token type cannot hold."""
-        limits = np.iinfo(self.dtype)
         if ids.size > _LONGEST:
             raise ValueError(f"a document of {ids.size:,} tokens; the format holds at most {_LONGEST:,}")
-        if ids.size and (ids.min() < 0 or ids.max() > limits.max):
+        if ids.size and ids.view(f"u{ids.itemsize}").max() > self._largest:  # a negative id is a large one
             raise ValueError(f"token ids {ids.min()} ... {ids.max()} do not fit in {self.dtype.name}")
-        self._bin.write(ids.astype(self.dtype).tobytes())
-        self.lengths.append(int(ids.size))
+        self._bin.write(np.ascontiguousarray(ids, self.dtype).data)
+        self.lengths.append(ids.size)
+        self.tokens += ids.size
 
     def close(self) -> None:
         """Writes the index, forces both files to disk and gives them their names."""
-        lengths = np.array(self.lengths, dtype="<i4")
-        offsets = np.zeros(len(lengths) + 1, dtype="<i8")
-        np.cumsum(lengths, dtype="<i8", out=offsets[1:])
-        documents = np.arange(len(lengths) + 1, dtype="<i8")
         with _partial(idx_path(self.prefix)).open("wb") as index:
-            index.write(HEADER.pack(_MAGIC, 1, self._code, len(lengths), len(documents)))
-            for array in (lengths, offsets[:-1] * self.dtype.itemsize, documents):
-                index.write(array.tobytes())
+            index.write(index_of(np.array(self.lengths, dtype="<i4"), self.dtype))
             _force(index)
         _force(self._bin)
         self._bin.close()

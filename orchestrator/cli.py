@@ -15,6 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,11 @@ def data(options: argparse.Namespace) -> None:
     from data_pipeline.prepare import prepare, status
     from data_pipeline.screen import Screen
     from data_pipeline.summary import table_of
+    from data_pipeline.work.parents import live_with
     from orchestrator.launch.preparing import executor_for
 
+    if options.parent:
+        live_with(options.parent)
     mixture, cache = load_mixture(options.mixture), options.data.absolute()
     console = _console(stderr=options.format == "json")
     with Screen(console) as screen:
@@ -158,6 +162,41 @@ def data(options: argparse.Namespace) -> None:
         print(json.dumps(status(mixture, cache), indent=1, default=str, ensure_ascii=False))
     else:
         console.print(table_of(prepared))
+
+
+def data_where(options: argparse.Namespace) -> None:
+    """Prints which documents were, or will be, in the global batch of a step."""
+    from orchestrator.training.create import find_run
+    from orchestrator.training.lineage import feed_of, told_of_batch, where
+
+    feed = feed_of(find_run(options.runs, options.run))
+    fed = where(feed, options.step)
+    print(json.dumps(asdict(fed), indent=1, ensure_ascii=False) if options.format == "json" else told_of_batch(feed, fed))
+
+
+def data_seen(options: argparse.Namespace) -> None:
+    """Prints the steps of a run that train on a document."""
+    from orchestrator.training.create import find_run
+    from orchestrator.training.lineage import feed_of, seen, told_of_document
+
+    feed = feed_of(find_run(options.runs, options.run))
+    found = list(seen(feed, options.document))
+    if options.format == "json":
+        rows = [{**asdict(document), "steps": [asdict(each) for each in steps]} for document, steps in found]
+        print(json.dumps(rows, indent=1, ensure_ascii=False, default=str))
+    else:
+        print(*(told_of_document(feed, document, steps) for document, steps in found), sep="\n")
+
+
+def data_diff(options: argparse.Namespace) -> None:
+    """Prints what differs between two prepared folders, or between two mixtures."""
+    from data_pipeline.differences import differences
+
+    found = differences(options.left, options.right)
+    if options.format == "json":
+        print(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False, default=str))
+    else:
+        print("\n".join(map(str, found)) or "no difference")
 
 
 def data_report(options: argparse.Namespace) -> None:
@@ -379,7 +418,9 @@ def _parser() -> argparse.ArgumentParser:
     preparing.add_argument("--mixture", default="python", help="name or page; default: python")
     preparing.add_argument("--cluster", metavar="PAGE", help="prepare on this cluster, which is up; default: on this machine")
     preparing.add_argument("--format", choices=("text", "json"), default="text")
+    preparing.add_argument("--parent", type=_positive, metavar="PID", help="end when this process, which started this one, has ended")
     preparing.add_argument("--workers", type=_positive, help="processes on this machine; default: as many as it pays")
+    _about_data(preparing)
     reporting = verb("data-report", data_report, _data, _run)
     reporting.add_argument("--mixture", metavar="MIXTURE", help="name, page or prepared folder; default: what the run reads, else python")
     reporting.add_argument("--out", type=Path, metavar="FILE", help="default: report.html in the prepared folder, data-report.html in the run's")
@@ -392,6 +433,24 @@ def _parser() -> argparse.ArgumentParser:
     generating.add_argument("--temperature", type=float, default=0.8)
     generating.add_argument("--seed", type=int, default=0)
     return parser
+
+
+def _about_data(parser: argparse.ArgumentParser) -> None:
+    """The verbs beside the one that prepares."""
+    verbs = parser.add_subparsers(required=False, metavar="VERB", parser_class=_Parser)
+
+    def verb(name: str, act: Callable[[argparse.Namespace], Any], **places: dict[str, Any]) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=(act.__doc__ or "").splitlines()[0], description=act.__doc__)
+        added.set_defaults(verb=act)
+        for place, facts in places.items():
+            added.add_argument(place, **facts)
+        added.add_argument("--format", choices=("text", "json"), default="text")
+        return added
+
+    _run(verb("where", data_where, step={"type": _positive, "metavar": "STEP"}))
+    _run(verb("seen", data_seen, document={"metavar": "DOCUMENT", "help": "its id"}))
+    side = {"metavar": "DATA", "help": "a prepared folder, or a mixture's name or page"}
+    verb("diff", data_diff, left=side, right=side)
 
 
 def _spec(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """The floors of the house: imports only go down, siblings do not meet, heavy libraries live in named rooms.
 
     7  cli
-    6  launch                               the only importer of ray
+    6  launch                               the only importer of ray (with data_pipeline/work/ray_data.py)
     5  training
     4  engines                              the only importer of deepspeed
     3  models | objectives | probes         torch starts here (and in data_pipeline/loader.py)
@@ -46,7 +46,7 @@ ON_THE_GROUND = {
 """Which rooms of floor 0 a room of floor 0 may enter."""
 
 HEAVY = {
-    "ray": ("orchestrator.launch",),
+    "ray": ("orchestrator.launch", "data_pipeline.work.ray_data"),
     "deepspeed": ("orchestrator.engines.deepspeed",),
     "megatron": ("orchestrator.engines.megatron",),
     "wandb": ("orchestrator.training.views",),

@@ -19,10 +19,10 @@ CHARACTER_BANDS = [(0.995, 1.0), (0.99, 0.995), (0.97, 0.99), (0.9, 0.97), (0.5,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpus", type=Path, help="folder of .jsonl or .jsonl.zst files")
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of .jsonl or .jsonl.zst files")
     parser.add_argument("--peer", help="a Python that has datatrove and spaCy")
     parser.add_argument("--documents", type=int, default=500)
-    parser.add_argument("--planted", type=int, default=400)
+    parser.add_argument("--planted", type=int, default=200)
     parser.add_argument("--longest", type=int, default=8000, help="characters of a document")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()

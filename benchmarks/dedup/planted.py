@@ -64,26 +64,31 @@ def substrings(texts: list[str], chance: random.Random) -> Iterator[str]:
     texts = [text for outcome in outcomes(name, texts) if len(text := _left(outcome)) > 600]
     texts = [text for text, again in zip(texts, outcomes(name, texts), strict=True) if again == text]
     first, second = texts[: len(texts) // 2], texts[len(texts) // 2 :]
-    planted, sizes = [], []
-    for text in second:
-        other = chance.choice(first)
-        start = chance.randrange(len(other) - 400)
-        size = chance.choice([chance.randint(20, 40), chance.randint(50, 70), chance.randint(71, 400)])
-        piece = other[start : start + size]
-        place = chance.randrange(len(text))
-        planted.append(text[:place] + piece + text[place:])
-        sizes.append(len(piece.encode()))
-    given = first + planted
-    left = map(_left, outcomes(name, given))
-    gone = [len(before.encode()) - len(after.encode()) for before, after in zip(given, left, strict=True)]
-    hits = list(zip(sizes, gone[len(first) :], strict=True))
+    hits: list[tuple[int, int]] = []
+    elsewhere = 0
+    for _ in range(5):
+        planted, sizes = [], []
+        for text in second:
+            other = chance.choice(first)
+            start = chance.randrange(len(other) - 400)
+            size = chance.choice([chance.randint(20, 40), chance.randint(50, 70), chance.randint(71, 400)])
+            piece = other[start : start + size]
+            place = chance.randrange(len(text))
+            planted.append(text[:place] + piece + text[place:])
+            sizes.append(len(piece.encode()))
+        given = first + planted
+        left = map(_left, outcomes(name, given))
+        gone = [len(before.encode()) - len(after.encode()) for before, after in zip(given, left, strict=True)]
+        elsewhere += sum(gone[: len(first)])
+        hits += zip(sizes, gone[len(first) :], strict=True)
     wanted = sum(size for size, _ in hits if size >= 50)
     right = sum(min(size, cut) for size, cut in hits if size >= 50)
+    cut_bytes = elsewhere + sum(cut for _, cut in hits)
     pieces = [cut >= size for size, cut in hits if size >= 50]
     shorter = [cut > 0 for size, cut in hits if size < 50]
     yield f"{name:<22}pieces of 50 bytes and more: {sum(pieces):,} of {len(pieces):,} are cut whole"
     yield f"{name:<22}shorter pieces: {sum(shorter):,} of {len(shorter):,} are cut"
-    yield f"{name:<22}recall {right / wanted:.3f} of {wanted:,} planted bytes, precision {right / sum(gone):.3f}"
+    yield f"{name:<22}recall {right / wanted:.3f} of {wanted:,} planted bytes, precision {right / cut_bytes:.3f}"
 
 
 def _left(outcome: str | Drop) -> str:

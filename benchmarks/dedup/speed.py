@@ -16,7 +16,8 @@ from data_pipeline.dedup.minhash import signature
 from data_pipeline.dedup.shingles import shingles_of, words_of
 from data_pipeline.documents import Document
 from data_pipeline.measures.view import TextView, view_of
-from data_pipeline.steps import MARKS, STEPS, Wide
+from data_pipeline.steps import STEPS, Wide
+from data_pipeline.surveys import MARKS
 
 NONE = np.zeros(0, MARKS)
 PERMUTATIONS = 112

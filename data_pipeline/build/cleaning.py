@@ -17,7 +17,8 @@ from data_pipeline.clean import Record, StepTally, clean
 from data_pipeline.documents import Document, Rejected
 from data_pipeline.progress import Ticked
 from data_pipeline.sources import Block, Source
-from data_pipeline.steps import MARKS, ApplyMarked, Step, Wide
+from data_pipeline.steps import Step, Wide
+from data_pipeline.surveys import MARKS, ApplyMarked
 from data_pipeline.work import Job, Output, Tick
 from data_pipeline.work.texts import TextsWriter, read_texts
 
@@ -90,7 +91,7 @@ class Clean(Job):
         rows.close()
         _quarantine(folder / "quarantine.jsonl", rejected)
         return {
-            "documents": texts.documents, "bytes": sizes[0], "characters": sizes[1], "rows": rows.total,
+            "documents": texts.documents, "bytes": sizes[0], "characters": sizes[1], "rows": rows.total, "runs": rows.runs,
             "read": {"documents": counted.documents, "bytes": counted.bytes},
             "rejected": _rejections(rejected),
             "steps": [tally.facts() for tally in tallies], "came_to": counted.came_to(texts.documents, tallies),
@@ -134,7 +135,7 @@ class Survey(Job):
             rows.add(look(document, about), number)
             counted.kept(number + 1, [])
         rows.close()
-        return {"rows": rows.total}
+        return {"rows": rows.total, "runs": rows.runs}
 
 
 def by_document(marks: np.ndarray, documents: int) -> Iterator[np.ndarray]:

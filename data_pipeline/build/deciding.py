@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from data_pipeline.steps import MARKS, ROWS, Found, Wide
+from data_pipeline.steps import Wide
+from data_pipeline.surveys import MARKS, ROWS, Found
 from data_pipeline.work import Job, Output, Tick
 
 ROWS_AT_ONCE = 2**22
@@ -25,22 +26,37 @@ _SHIFT = np.uint64(32)
 
 
 class RowsWriter:
-    """The rows of a block, sorted by key, low, document and at, in `rows.npy`; what `join` asks for in `sides.npy`."""
+    """The rows of a block in `rows-0.npy`, `rows-1.npy` and so on, some million each, every file sorted by key, low, document
+    and at; what `join` asks for in `sides.npy`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._found: list[Found] = []
         self._numbers: list[int] = []
+        self._waiting = 0
+        self._sides: list[np.ndarray] = []
         self.total = 0
+        self.runs = 0
 
     def add(self, found: Found, number: int) -> None:
+        if found.side is not None:
+            self._sides.append(found.side)
+        if not found.key.size:
+            return
         self._found.append(found)
         self._numbers.append(number)
-        self.total += found.key.size
+        self._waiting += found.key.size
+        if self._waiting >= ROWS_AT_ONCE:
+            self._spill()
 
     def close(self) -> None:
-        rows = np.zeros(self.total, ROWS)
-        if self.total:
+        self._spill()
+        if self._sides:
+            np.save(self._folder / "sides.npy", np.stack(self._sides))
+
+    def _spill(self) -> None:
+        if self._waiting:
+            rows = np.zeros(self._waiting, ROWS)
             sizes = [found.key.size for found in self._found]
             rows["key"] = np.concatenate([found.key for found in self._found])
             rows["document"] = np.repeat(np.array(self._numbers, np.uint64), sizes)
@@ -49,10 +65,10 @@ class RowsWriter:
                 if any(column is not None for column in columns):
                     zeros = (np.zeros(size, ROWS[name]) if column is None else column for column, size in zip(columns, sizes, strict=True))
                     rows[name] = np.concatenate(list(zeros))
-        np.save(self._folder / "rows.npy", in_order(rows))
-        sides = [found.side for found in self._found if found.side is not None]
-        if sides:
-            np.save(self._folder / "sides.npy", np.stack(sides))
+            np.save(self._folder / f"rows-{self.runs}.npy", in_order(rows))
+            self.runs += 1
+        self.total += self._waiting
+        self._found, self._numbers, self._waiting = [], [], 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +77,13 @@ class Numbered:
 
     number: int
     found: Output
+
+    @property
+    def runs(self) -> list[str]:
+        return [f"rows-{run}.npy" for run in range(self.found.facts["runs"])]
+
+    def digest(self) -> str:
+        return self.found.digest(*self.runs) if self.runs else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,21 +123,23 @@ class Decide(Job):
     since: int = 0
 
     def signature(self) -> dict[str, Any]:
-        rows = [[each.number, each.found.digest("rows.npy")] for each in self.surveys]
+        rows = [[each.number, each.digest()] for each in self.surveys]
         return {"step": self.said, "turn": self.turn, "rows": rows, "range": [self.low, self.high], "since": self.since}
 
     def run(self, folder: Path, tick: Tick) -> dict[str, Any]:
-        rows = np.concatenate([np.zeros(0, ROWS), *(self._part(each) for each in self.surveys)])
+        parts = (part for each in self.surveys for part in self._parts(each))
+        rows = np.concatenate([np.zeros(0, ROWS), *parts])
         marks = self.step.decide(in_order(rows), self.turn)
         marks = marks[marks["document"] >= np.uint64(self.since << 32)]
         return _save_marks(folder, marks)
 
-    def _part(self, survey: Numbered) -> np.ndarray:
-        rows = np.load(survey.found.path("rows.npy"), mmap_mode="r")
-        start, end = (bisect_left(rows, limit, key=lambda row: int(row["key"])) for limit in (self.low, self.high))
-        part = np.array(rows[start:end])
-        part["document"] += np.uint64(survey.number << 32)
-        return part
+    def _parts(self, survey: Numbered) -> Iterator[np.ndarray]:
+        for run in survey.runs:
+            rows = np.load(survey.found.path(run), mmap_mode="r")
+            start, end = (bisect_left(rows, limit, key=lambda row: int(row["key"])) for limit in (self.low, self.high))
+            part = np.array(rows[start:end])
+            part["document"] += np.uint64(survey.number << 32)
+            yield part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +152,7 @@ class Join(Job):
     surveys: tuple[Numbered, ...]
 
     def signature(self) -> dict[str, Any]:
-        sides = [[each.number, each.found.digest("rows.npy", "sides.npy")] for each in self.surveys if _has_side(each)]
+        sides = [[each.number, each.found.digest("sides.npy")] for each in self.surveys if _has_side(each)]
         return {"step": self.said, "marks": [part.digest("marks.npy") for part in self.marks.parts], "sides": sides}
 
     def run(self, folder: Path, tick: Tick) -> dict[str, Any]:

@@ -101,10 +101,9 @@ def waves(blocks: list[BlockPlan]) -> Iterator[list[BlockPlan]]:
 def _plan(mixture: Mixture, source: Source) -> SourcePlan:
     stretches: dict[Barrier, Stretch] = {}
     waiting: list[Step] = []
-    page = [step for step in mixture.steps if source.content in step.content]
     numbers = {id(step): number for number, step in enumerate(each for each in mixture.steps if isinstance(each, Wide))}
     own = 0
-    for step in (*source.steps, *page):
+    for step in mixture.steps_of(source):
         if not isinstance(step, Wide):
             waiting.append(step)
             continue

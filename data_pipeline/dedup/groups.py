@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_pipeline.steps import MARKS
+from data_pipeline.surveys import MARKS
 
 
 def firsts(rows: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from data_pipeline.measures.characters import code_points
 from data_pipeline.measures.hashing import gram_hashes, mixed
 
 _BITS = 64
+_CHUNK = 1 << 14  # hashes at a time
 _LAST = 0x20000  # no punctuation from here on (Unicode 16)
 
 
@@ -37,9 +38,11 @@ def windows(values: np.ndarray, size: int) -> np.ndarray:
 
 def fingerprint(hashes: np.ndarray) -> int:
     """The 64 bits of one or more hashes (uint64): each is that of most of them; 0 where as many say either."""
-    octets = hashes.astype("<u8").view(np.uint8).reshape(-1, 8)
-    tally = np.bincount((octets + _LANES).ravel(), minlength=2048).reshape(8, 256)
-    most = (tally @ _OCTETS).ravel() * 2 > hashes.size
+    tally = np.zeros(8 * 256, np.int64)
+    for start in range(0, hashes.size, _CHUNK):
+        octets = hashes[start : start + _CHUNK].astype("<u8").view(np.uint8).reshape(-1, 8)
+        tally += np.bincount((octets + _LANES).ravel(), minlength=tally.size)
+    most = (tally.reshape(8, 256) @ _OCTETS).ravel() * 2 > hashes.size
     return int(np.packbits(most, bitorder="little").view("<u8")[0])
 
 

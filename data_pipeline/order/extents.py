@@ -24,10 +24,11 @@ class Extents:
         self.chunks = np.array(admitted[-1], dtype=np.int64)
         self._key = key
         self._ends: dict[int, np.ndarray] = {}
-        for source, counts in enumerate(np.array(admitted, dtype=np.int64).T):
-            ends = np.unique(counts[counts > 0])
-            if len(ends) > 1:
-                self._ends[source] = ends
+        known = np.array(admitted, dtype=np.int64)
+        for source in np.flatnonzero(known[0] != known[-1]).tolist():
+            ends = np.unique(known[:, source])
+            if len(ends[ends > 0]) > 1:
+                self._ends[source] = ends[ends > 0]
 
     def chunk(self, sources: np.ndarray, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(epoch, chunk), int64[n] each, of the chunk that source `sources` gives after `ranks` others."""

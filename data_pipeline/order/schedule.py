@@ -11,20 +11,16 @@ against what every source is owed so far, so the weights are met to a chunk at e
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
 
-from data_pipeline.order.segments import FRACTION, Segment
+from data_pipeline.order.segments import Segment
+from data_pipeline.order.shares import OWED, apportion, block_of, whole_numbers
 from orchestrator.errors import DataError
-
-LARGEST_BLOCK = 2**16
-_UNEVEN_BLOCK = 2**13  # samples; the smaller, the nearer to the weights inside a block too
-TOLERANCE = Fraction(1, 1000)
-"""How far from its weight a rounded share may be, as a part of that weight."""
-_OWED = 20  # bits after the point of what a source is owed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,147 +133,68 @@ def _extend(
     state: _State, stage: Stage, parts: int, shares: list[int], active: list[int], limits: _Limits, left: int | None
 ) -> int | None:
     """Appends what follows until something changes; returns its chunks, None if nothing ever does."""
-    total = sum(shares[s] for s in active)
-    lasting = {s: room * total // shares[s] for s in active if (room := _left(limits, state, s)) is not None}
-    chunks = min([*lasting.values(), *([] if left is None else [left])], default=None)
-    going = set(active)
-    body = _body(state, stage, parts, [share if s in going else 0 for s, share in enumerate(shares)])
+    weights = [shares[s] for s in active]
+    rooms = [_left(limits, state, s) for s in active]
+    total = sum(weights)
+    lasting = [None if room is None else room * total // weight for room, weight in zip(rooms, weights, strict=True)]
+    chunks = min((last for last in (*lasting, left) if last is not None), default=None)
+    if chunks == 0:
+        return 0
+    body = _body(state, stage, parts, active, weights)
     if chunks is None:
         state.segments.append(body)
         return None
-    if chunks == 0:
-        return 0
-    ended = [s for s in active if limits.is_cap[s] and lasting.get(s) == chunks]
+    ended = [n for n, s in enumerate(active) if limits.is_cap[s] and lasting[n] == chunks]
+    ideal = [(chunks * weight << OWED) // total + state.owed[s] for s, weight in zip(active, weights, strict=True)]
+    upper = [chunks if room is None or room > chunks else room for room in rooms]
     blocks = body.blocks_within(chunks)
-    ideal = [0] * len(shares)
-    upper: list[int] = [0] * len(shares)
-    for s in active:
-        ideal[s] = (chunks * shares[s] << _OWED) // total + state.owed[s]
-        room = _left(limits, state, s)
-        upper[s] = chunks if room is None else min(room, chunks)
     while True:
-        lower = body.given(np.array([blocks]))[0].tolist()
-        for s in ended:
-            lower[s] = upper[s]
-        if sum(lower) <= chunks and all(low <= high for low, high in zip(lower, upper, strict=True)):
+        lower = body.given(np.array([blocks]))[0, active].tolist()
+        for n in ended:
+            lower[n] = upper[n]
+        if sum(lower) <= chunks and all(map(operator.le, lower, upper)):
             break
         blocks -= 1
-    given = apportion(chunks, ideal, lower, upper)
+    counts = apportion(chunks, ideal, lower, upper)
+    given = np.zeros(len(shares), dtype=np.int64)
+    given[active] = counts
     _append(state, body, blocks, given)
-    for s in active:
-        state.owed[s] = ideal[s] - (given[s] << _OWED)
-    for s in ended:
-        state.owed[s] = 0
-        state.dropped[s] = state.sample
+    for s, want, count in zip(active, ideal, counts, strict=True):
+        state.owed[s] = want - (count << OWED)
+    for n in ended:
+        state.owed[active[n]] = 0
+        state.dropped[active[n]] = state.sample
     return chunks
 
 
-def _body(state: _State, stage: Stage, parts: int, shares: list[int]) -> Segment:
-    """A segment without end of these shares, at the cursors."""
-    size, whole, fraction = block_of(shares, parts)
+def _body(state: _State, stage: Stage, parts: int, active: list[int], weights: list[int]) -> Segment:
+    """A segment without end of these weights, at the cursors."""
+    size, shares, fractions = block_of(weights, parts, sources=len(state.cursor))
+    whole, fraction = np.zeros((2, len(state.cursor)), dtype=np.int64)
+    whole[active], fraction[active] = shares, fractions
     return Segment(
         first=state.sample, samples=None, sequence_length=stage.sequence_length, parts=parts, block=state.block,
         size=size, whole=whole, fraction=fraction, cursor=np.array(state.cursor, dtype=np.int64),
     )  # fmt: skip
 
 
-def _append(state: _State, body: Segment, blocks: int, given: list[int]) -> None:
+def _append(state: _State, body: Segment, blocks: int, given: np.ndarray) -> None:
     """The first `blocks` blocks of `body`, then one block of the rest of `given`."""
     in_blocks = body.given(np.array([blocks]))[0]
-    rest = np.array(given, dtype=np.int64) - in_blocks
-    for count, size, whole, fraction in (
-        (blocks, body.size, body.whole, body.fraction),
-        (1, int(rest.sum()), rest, np.zeros_like(rest)),
-    ):
-        if not count or not size:
-            continue
-        chunks = int(in_blocks.sum()) if whole is body.whole else size
+    rest = given - in_blocks
+    if blocks:
+        state.segments.append(replace(body, samples=int(in_blocks.sum()) * body.parts))
+    if rest.any():
         state.segments.append(
-            Segment(
-                first=state.sample, samples=chunks * body.parts, sequence_length=body.sequence_length, parts=body.parts,
-                block=state.block, size=size, whole=whole, fraction=fraction,
-                cursor=np.array(state.cursor, dtype=np.int64),
+            replace(
+                body, first=body.first + int(in_blocks.sum()) * body.parts, samples=int(rest.sum()) * body.parts,
+                block=body.block + blocks, size=int(rest.sum()), whole=rest, fraction=np.zeros_like(rest),
+                cursor=body.cursor + in_blocks,
             )
         )  # fmt: skip
-        state.sample += chunks * body.parts
-        state.block += count
-        step = in_blocks if whole is body.whole else rest
-        state.cursor = [cursor + more for cursor, more in zip(state.cursor, step.tolist(), strict=True)]
-
-
-def apportion(total: int, ideal: Sequence[int], lower: Sequence[int], upper: Sequence[int]) -> list[int]:
-    """Whole numbers nearest to `ideal` (in units of 2**-20), between the bounds, that sum to `total`."""
-    given = [min(max(want >> _OWED, low), high) for want, low, high in zip(ideal, lower, upper, strict=True)]
-    missing = total - sum(given)
-    while missing:
-        sign = 1 if missing > 0 else -1
-        bound = upper if missing > 0 else lower
-        free = [s for s in range(len(given)) if given[s] != bound[s]]
-        free.sort(key=lambda s: (sign * ((given[s] << _OWED) - ideal[s]), s))
-        for s in free[: abs(missing)]:
-            given[s] += sign
-        missing = total - sum(given)
-    return given
-
-
-def block_of(shares: Sequence[int], parts: int) -> tuple[int, np.ndarray, np.ndarray]:
-    """(chunks, whole shares, fractions in 2**-32) of one block for these shares, whole numbers of any size.
-
-    The smallest block in which all are whole; if that would pass 65,536 samples, these shares rounded to so many where that
-    keeps each within 0.1 % of its weight, and else a block of about 8,192 samples with fractions.
-    """
-    present = [share for share in shares if share]
-    divisor = math.gcd(*present)
-    exact = [share // divisor for share in shares]
-    if sum(exact) * parts <= LARGEST_BLOCK:
-        return sum(exact), np.array(exact, dtype=np.int64), np.zeros(len(exact), dtype=np.int64)
-    if parts == 1 and len(present) == len(shares):
-        rounded = _rounded(exact)
-        off = (abs(Fraction(got * sum(exact), want * sum(rounded)) - 1) for got, want in zip(rounded, exact, strict=True))
-        if max(off) <= TOLERANCE:
-            return sum(rounded), np.array(rounded, dtype=np.int64), np.zeros(len(exact), dtype=np.int64)
-    size = max(_UNEVEN_BLOCK // parts, 4 * len(shares))
-    fine = apportion_shares(exact, size << FRACTION)
-    whole = np.array([share >> FRACTION for share in fine], dtype=np.int64)
-    return size, whole, np.array([share & (2**FRACTION - 1) for share in fine], dtype=np.int64)
-
-
-def apportion_shares(shares: Sequence[int], total: int) -> list[int]:
-    """Whole numbers in the ratio of `shares` that sum to `total`, by largest remainder; 0 stays 0."""
-    whole = sum(shares)
-    given, rest = zip(*(divmod(share * total, whole) for share in shares), strict=True)
-    result = list(given)
-    for s in sorted(range(len(shares)), key=lambda s: (-rest[s], s))[: total - sum(given)]:
-        result[s] += 1
-    return result
-
-
-def whole_numbers(weights: Sequence[float]) -> list[int]:
-    """The smallest whole numbers in the ratio of the weights, taken as the decimals they are written as."""
-    shares = [Fraction(repr(float(weight))) for weight in weights]
-    common = math.lcm(*(share.denominator for share in shares))
-    exact = [int(share * common) for share in shares]
-    divisor = math.gcd(*exact)
-    return [count // divisor for count in exact]
-
-
-def slots_of(weights: Sequence[float]) -> tuple[int, ...]:
-    """Whole samples per block in the ratio of the weights, in the smallest block that is exact.
-
-    0.7, 0.2, 0.1 -> 7, 2, 1. Where the exact block would pass 65,536 samples, the shares are rounded to that
-    (largest remainders), at least 1.
-    """
-    exact = whole_numbers(weights)
-    return tuple(exact if sum(exact) <= LARGEST_BLOCK else _rounded(exact))
-
-
-def _rounded(exact: Sequence[int]) -> list[int]:
-    ideal = [Fraction(count * LARGEST_BLOCK, sum(exact)) for count in exact]
-    rounded = [max(1, math.floor(share)) for share in ideal]
-    by_remainder = sorted(range(len(ideal)), key=lambda i: (rounded[i] - ideal[i], i))
-    for i in by_remainder[: max(0, LARGEST_BLOCK - sum(rounded))]:
-        rounded[i] += 1
-    return rounded
+    state.sample += int(given.sum()) * body.parts
+    state.block += blocks + bool(rest.any())
+    state.cursor = (body.cursor + given).tolist()
 
 
 def _ended(state: _State, names: Sequence[str], stage: int, limits: _Limits) -> Schedule:
@@ -307,6 +224,11 @@ def _over(state: _State) -> Schedule:
 def check_stages(stages: Sequence[Stage], chunk: int) -> None:
     """Raises DataError for a stage whose lengths or samples do not fit whole chunks, with the nearest legal numbers."""
     for number, stage in enumerate(stages, start=1):
+        for source, weight in enumerate(stage.weights, start=1):
+            if not 0 <= weight < math.inf:
+                raise DataError(f"stage {number} gives source {source} the weight {weight}; say a number of at least 0")
+        if not any(stage.weights):
+            raise DataError(f"stage {number} gives weight to no source; give one a weight above 0")
         if chunk % stage.sequence_length:
             raise DataError(
                 f"stage {number}: sequence_length {stage.sequence_length:,} does not divide {chunk:,}, the longest of the run; "
@@ -324,8 +246,6 @@ def check_stages(stages: Sequence[Stage], chunk: int) -> None:
                 f"stage {number} has {stage.samples:,} samples of {stage.sequence_length:,} tokens; {parts} of them make a chunk of "
                 f"{chunk:,}, and chunks stay whole; use {legal} samples"
             )
-        if not any(stage.weights):
-            raise DataError(f"stage {number} gives weight to no source; give one a weight above 0")
 
 
 def _divisor_near(number: int, wanted: int) -> int:

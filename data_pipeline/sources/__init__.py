@@ -28,16 +28,18 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,6
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.+#-]{0,31}$")]
 _WHOLE = 2**62
 
-_UNSAID: dict[str, Any] = {
-    "weight": None, "language": None, "licence": None, "content": "text", "max_epochs": None, "limit": None,
-}  # fmt: skip
-"""Keys of which nothing is written where they hold this: a page without them is asked for as before they existed."""
+_QUIET = ("weight", "content", "language", "licence", "max_epochs", "limit", "longest")
+"""Keys that the facts leave out where they hold their default: a page without them is asked for as before
+they existed.
+"""
 
 _NOT_OF_THE_DOCUMENTS = ("weight", "max_epochs", "licence")
 
 
 def anchored_path(said: Any, folder: Path) -> Any:
-    """A path, or each of several, taken from `folder` if it is relative; addresses (`s3://...`) stay as they are."""
+    """A path, or each of several, taken from `folder` if it is relative; addresses (`s3://...`) stay as
+    they are.
+    """
     if isinstance(said, str):
         return said if "://" in said or "::" in said else str(folder / said)
     return None if said is None else tuple(anchored_path(path, folder) for path in said)
@@ -45,9 +47,11 @@ def anchored_path(said: Any, folder: Path) -> Any:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """A part of a source that is read, cleaned and written at once, by one worker: some files, or a range of one.
+    """A part of a source that is read, cleaned and written at once, by one worker: some files, or a range
+    of one.
 
-    `signature` changes whenever its documents may have changed; `size` is about what it holds, in bytes of text.
+    `signature` changes whenever its documents may have changed; `size` is about what it holds, in bytes of
+    text.
     """
 
     name: str
@@ -67,15 +71,22 @@ class Source(Section):
     name: Name
     kind: str
     weight: float | None = Field(
-        default=None, gt=0, description="share of the training tokens, relative to the other sources; by its tokens if absent"
+        default=None,
+        gt=0,
+        description="share of the training tokens, relative to the other sources; by its tokens if absent",
     )
     content: Content = Field(default="text", description="text, or code")
     language: Language | None = Field(
-        default=None, description="what its texts are written in: en, fr, zhs, ...; of code: python, cpp, common-lisp, ..."
+        default=None,
+        description="what its texts are written in: en, fr, zhs, ...; of code: python, cpp, common-lisp, ...",
     )
-    licence: str | None = Field(default=None, min_length=1, description="under which its texts are published: CC-BY-4.0, ...")
+    licence: str | None = Field(
+        default=None, min_length=1, description="under which its texts are published: CC-BY-4.0, ..."
+    )
     max_epochs: float | None = Field(default=None, gt=0, description="how often it may be read at most")
-    steps: tuple[Step, ...] = Field(default=(), description="what is done to its documents, before the page's steps")
+    steps: tuple[Step, ...] = Field(
+        default=(), description="what is done to its documents, before the page's steps"
+    )
 
     @field_validator("language")
     @classmethod
@@ -83,23 +94,31 @@ class Source(Section):
         natural = language is None or (language.isalpha() and 2 <= len(language) <= 3)
         if not natural and info.data.get("content") == "text":
             told = f"language {language!r} is none that people write in: those have two or three letters"
-            raise ValueError(f"{told}; fix: write a code such as en, fr or zhs, or `content: code` for program text")
+            raise ValueError(
+                f"{told}; fix: write a code such as en, fr or zhs, or `content: code` for program text"
+            )
         return language
+
+    def __reduce__(self) -> Any:
+        """A page's source is of a class made for that page, which no other process has: it arrives as its kind."""
+        return _received, (self.kind, self.model_fields_set, dict(self))
 
     def expanded(self) -> Sequence[Source]:
         """The sources that this stands for: itself, unless its kind is a collection."""
         return (self,)
 
     def blocks(self, size: int) -> list[Block]:
-        """Its parts of about `size` bytes of text each; together, in their order, they are the source. Reads no text."""
+        """Its parts of about `size` bytes of text each; together, in their order, they are the source.
+        Reads no text.
+        """
         return [Block(name="all", parts=(), signature=self.signature(), size=size)]
 
     @abstractmethod
     def read(self, block: Block) -> Iterator[Document | Rejected]:
         """The documents of one block.
 
-        What is wrong in a file (cut off, damaged, vanished) ends that file with one `Rejected`; the whole documents before it
-        stay, half of one never does, and the next file is read.
+        What is wrong in a file (cut off, damaged, vanished) ends that file with one `Rejected`; the whole
+        documents before it stay, half of one never does, and the next file is read.
         """
 
     def anchored(self, folder: Path) -> Source:
@@ -108,11 +127,14 @@ class Source(Section):
 
     def facts(self) -> dict[str, Any]:
         """What the page says of the source; steps are signed apart."""
-        unsaid = {key for key, value in _UNSAID.items() if getattr(self, key, value) == value}
+        fields = type(self).model_fields
+        unsaid = {key for key in _QUIET if key in fields and getattr(self, key) == fields[key].default}
         return self.model_dump(mode="json", exclude={"steps"} | unsaid)
 
     def reading(self) -> dict[str, Any]:
-        """The facts that decide about its documents and what its steps do to them: not how often they are trained on."""
+        """The facts that decide about its documents and what its steps do to them: not how often they are
+        trained on.
+        """
         return {key: value for key, value in self.facts().items() if key not in _NOT_OF_THE_DOCUMENTS}
 
     def documents(self) -> Iterator[Document | Rejected]:
@@ -123,6 +145,10 @@ class Source(Section):
     @abstractmethod
     def signature(self) -> str:
         """Changes whenever the documents may have changed; must cost milliseconds, not a reading."""
+
+
+def _received(kind: str, said: set[str], values: dict[str, Any]) -> Source:
+    return SOURCES.get(kind).model_construct(_fields_set=said, **values)
 
 
 SOURCES: Registry[type[Source]] = Registry(kind="source", package="data_pipeline.sources")

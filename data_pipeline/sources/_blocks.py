@@ -1,7 +1,8 @@
 """Files -> blocks of about equal size, and how much is read of each where the page sets a limit.
 
-A corpus of a million small files and one of a single file of a terabyte are both too much, and too little, for one worker at
-a time. Here small files come together in their order, and large ones are cut where their format allows it.
+A corpus of a million small files and one of a single file of a terabyte are both too much, and too little,
+for one worker at a time. Here small files come together in their order, and large ones are cut where their
+format allows it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Part:
 
 
 def grouped(parts: Sequence[Any], size: int, limit: int | None = None) -> list[Block]:
-    """Blocks of neighbours in `parts` (anything with name, facts and size), each of `size` or one part that is larger.
+    """Blocks of neighbours in `parts` (anything with name, facts and size), each of `size` or one part that
+    is larger.
 
     A limit is shared by the blocks in proportion to what they hold.
     """
@@ -61,17 +63,20 @@ def _block(parts: list[Any], limit: int | None, total: int) -> Block:
     return Block(
         name=first if len(parts) == 1 else f"{first} ... {last}",
         parts=tuple(parts),
-        signature=signature_of([*(part.facts for part in parts), *([] if share is None else [f"limit {share}"])]),
+        signature=signature_of(
+            [*(part.facts for part in parts), *([] if share is None else [f"limit {share}"])]
+        ),
         size=held,
         limit=share,
     )
 
 
 class Allowance:
-    """Holds the documents of a block's parts to the block's limit, each part to what its size lets it have by then.
+    """Holds the documents of a block's parts to the block's limit, each part to what its size lets it have
+    by then.
 
-    So every part gives its share, and small parts, of one document each, give one in so many. A document that does not fit in
-    what is left is passed over.
+    So every part gives its share, and small parts, of one document each, give one in so many. A document
+    that does not fit in what is left is passed over.
     """
 
     def __init__(self, block: Block) -> None:

@@ -1,8 +1,8 @@
-"""The bytes of a file without compression, and its lines, in bounded memory, up to where the file is damaged.
+"""The bytes of a file without compression, and its lines, in bounded memory, up to where it is damaged.
 
-A file that ends in the middle of its compression, such as a download that was cut off, reads like a shorter file with most
-decompressors; a line of 100 MB, or a file of a few bytes that unpacks to gigabytes, takes the memory of the machine. Here the
-first is `Broken`, the second a piece that says only its size.
+A file that ends in the middle of its compression, such as a download that was cut off, reads like a shorter
+file with most decompressors; a line of 100 MB, or a file of a few bytes that unpacks to gigabytes, takes
+the memory of the machine. Here the first is `Broken`, the second a piece that says only its size.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _CHUNK = 2**20
 _ZSTD_INPUT = 2**10
 """zstandard gives all that an input unpacks to at once: 1 KiB are 32 MiB at most, and of text some 5 KiB."""
 _OF_THE_FILE = {errno.EIO, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+_CLIENTS = ("aiohttp", "botocore", "gcsfs", "requests")
 
 
 class Broken(Exception):  # noqa: N818
@@ -29,7 +30,9 @@ class Broken(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What stands between two separators: where it begins (byte, line from 1), and its bytes unless there are too many."""
+    """What stands between two separators: where it begins (byte, line from 1), and its bytes unless there
+    are too many.
+    """
 
     start: int
     line: int
@@ -39,11 +42,15 @@ class Piece:
 
 @contextmanager
 def opened(file: FoundFile) -> Iterator[BinaryIO]:
-    """The file, open. Raises Broken where it is the file that cannot be read, DataError where it may be the connection."""
+    """The file, open. Raises Broken where it is the file that cannot be read, DataError where it may be the
+    connection.
+    """
     try:
         with file.open() as stream:
             yield stream
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if isinstance(error.__cause__, Exception) and _is_of_the_connection(error.__cause__):
+            raise _not_reached(file, error.__cause__) from error
         raise Broken("is no longer there") from None
     except PermissionError:
         raise Broken("may not be read by this user") from None
@@ -54,14 +61,31 @@ def opened(file: FoundFile) -> Iterator[BinaryIO]:
             raise Broken(f"cannot be read: {error.strerror}") from None
         raise _not_reached(file, error) from error
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("aiohttp", "botocore", "gcsfs", "requests"):
+        if type(error).__module__.partition(".")[0] not in _CLIENTS:
             raise
         raise _not_reached(file, error) from error
 
 
+def is_of_a_library(error: OSError) -> bool:
+    """Whether it is a decoder's word for bytes that it cannot read, and not one of a file system or a connection."""
+    return type(error) is OSError and error.errno is None
+
+
+def _is_of_the_connection(cause: Exception) -> bool:
+    """Whether fsspec says "not found" of a server that did not answer, or answered that it cannot now."""
+    status = getattr(cause, "status", None)
+    if isinstance(status, int):
+        return status == 429 or status >= 500
+    return type(cause).__module__.startswith(
+        "aiohttp."
+    )  # of other clients it is the answer that there is no such file
+
+
 def _not_reached(file: FoundFile, error: Exception) -> DataError:
     told = f"{file.path}: could not be read ({type(error).__name__}: {error})"
-    return DataError(f"{told}; when it can be reached again, prepare the data again: it goes on where it stopped")
+    return DataError(
+        f"{told}; when it can be reached again, prepare the data again: it goes on where it stopped"
+    )
 
 
 def chunks(file: FoundFile, start: int = 0) -> Iterator[bytes]:
@@ -93,7 +117,9 @@ class _Gzip:
             raise Broken("ends in the middle of its compression; fetch or write the file again")
         while chunk:
             if self._member is None:
-                chunk = chunk.lstrip(b"\0") if self._members else chunk  # padding that tapes leave after a member
+                chunk = (
+                    chunk.lstrip(b"\0") if self._members else chunk
+                )  # padding that tapes leave after a member
                 self._member = zlib.decompressobj(wbits=31) if chunk else None  # 31: gzip header and trailer
                 self._members += 1
                 continue
@@ -141,7 +167,8 @@ def _damage(kind: type[Exception]) -> Iterator[None]:
 
 
 def pieces(stream: Iterator[bytes], separator: bytes, longest: int, start: int = 0) -> Iterator[Piece]:
-    """What stands between separators, each at most `longest` bytes long, or only its size. `start` counts from 0.
+    """What stands between separators, each at most `longest` bytes long, or only its size. `start` counts
+    from 0.
 
     Nothing comes of a piece in which the stream breaks.
     """

@@ -9,8 +9,9 @@
     steps: [filter_remove_empty_docs, {dedup_template_soft: {least: 10}}]
     max_epochs: 4
 
-Where a mixture repeats the licence, the steps and the place of each corpus, two mixtures soon say different things of the same
-one. A key that the mixture says itself takes the place of the catalogue's; relative paths start at the page that says them.
+Where a mixture repeats the licence, the steps and the place of each corpus, two mixtures soon say different
+things of the same one. A key that the mixture says itself takes the place of the catalogue's; relative
+paths start at the page that says them.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ FOLDER = "catalogue"
 def resolve(page: Page, folder: Path) -> Page:
     """The mixture page with each `catalogue:` in its sources replaced by what that page says.
 
-    Every value keeps its place, so that what is wrong in a catalogue page is told with that page's file and line. Raises
-    PageError for a page that is not there, or that names another.
+    Every value keeps its place, so that what is wrong in a catalogue page is told with that page's file and
+    line. Raises PageError for a page that is not there, or that names another.
     """
     sources = page.data.get("sources")
     if not isinstance(sources, tuple):
@@ -72,13 +73,17 @@ def _resolved(
 def _path_of(page: Page, path: Path_, said: Any, folder: Path) -> Path:
     """`books.yaml` or `a/books` is a path from the page's folder; `books` alone is `catalogue/books.yaml`."""
     if not isinstance(said, str) or not said:
-        raise _problem(page, path, "expected the path or the name of a catalogue page", "write `catalogue: books.yaml`")
+        raise _problem(
+            page, path, "expected the path or the name of a catalogue page", "write `catalogue: books.yaml`"
+        )
     if "/" in said or said.endswith((".yaml", ".yml")):
         return folder / said
     return folder / FOLDER / f"{said}.yaml"
 
 
-def _anchored(kind: type[Source] | type[Step], taken: dict[str, Any], section: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _anchored(
+    kind: type[Source] | type[Step], taken: dict[str, Any], section: dict[str, Any], folder: Path
+) -> dict[str, Any]:
     """`taken`, with the relative paths in it taken from `folder`; what they are, the section itself knows."""
     try:
         valid = kind.model_validate(section)
@@ -106,4 +111,15 @@ def _anchored_step(said: Any, folder: Path) -> Any:
 
 def _problem(page: Page, path: Path_, message: str, fix: str) -> PageError:
     place = page.place(path)
-    return PageError([Problem(file=place.file, line=place.line, column=place.column, path=dotted(path), message=message, fix=fix)])
+    return PageError(
+        [
+            Problem(
+                file=place.file,
+                line=place.line,
+                column=place.column,
+                path=dotted(path),
+                message=message,
+                fix=fix,
+            )
+        ]
+    )

@@ -1,8 +1,8 @@
 """Which programming language a file is in, and which files of a folder of code are not worth training on.
 
-A checkout is half other people's code, tables and output of generators. Left in, they are most of what a model reads. The
-rules are those of GitHub's linguist (vendor.yml, generated.rb), of git (what is binary) and of CodeParrot's preprocessing
-(what is generated), which the code corpora in use were made by.
+A checkout is half other people's code, tables and output of generators. Left in, they are most of what a
+model reads. The rules are those of GitHub's linguist (vendor.yml, generated.rb), of git (what is binary)
+and of CodeParrot's preprocessing (what is generated), which the code corpora in use were made by.
 """
 
 from __future__ import annotations
@@ -25,8 +25,16 @@ _SUFFIXES: dict[str, str] = {
     "typescript": "ts tsx mts cts", "verilog": "v vh sv svh", "vhdl": "vhd vhdl", "viml": "vim", "visual-basic": "vb bas",
     "vue": "vue", "zig": "zig",
 }  # fmt: skip
-_BY_SUFFIX = {f".{suffix}": language for language, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
-_BY_NAME = {"makefile": "makefile", "gnumakefile": "makefile", "dockerfile": "dockerfile", "cmakelists.txt": "cmake", "rakefile": "ruby"}
+_BY_SUFFIX = {
+    f".{suffix}": language for language, suffixes in _SUFFIXES.items() for suffix in suffixes.split()
+}
+_BY_NAME = {
+    "makefile": "makefile",
+    "gnumakefile": "makefile",
+    "dockerfile": "dockerfile",
+    "cmakelists.txt": "cmake",
+    "rakefile": "ruby",
+}
 _NOT_PROGRAMS = {"css", "html", "markdown", "restructuredtext", "tex"}
 """Read from a folder of code only where the page asks for them."""
 
@@ -46,7 +54,9 @@ _CPP_HEADER = re.compile(
     rb"|^[ \t]*(private|public|protected):\s*$|std::\w+",
     re.MULTILINE,
 )
-_OBJECTIVE = re.compile(rb"^\s*(@(interface|class|protocol|property|end|implementation)\b|#import\s+.+\.h[\">])", re.MULTILINE)
+_OBJECTIVE = re.compile(
+    rb"^\s*(@(interface|class|protocol|property|end|implementation)\b|#import\s+.+\.h[\">])", re.MULTILINE
+)
 _BY_TEXT = {".h": (_CPP_HEADER, "cpp"), ".m": (_OBJECTIVE, "objective-c")}
 """linguist, heuristics.yml: what makes a file of a shared suffix one of the other language."""
 
@@ -54,7 +64,9 @@ VENDORED = frozenset({
     "node_modules", "bower_components", "jspm_packages", "vendor", "vendors", "vendored", "third_party", "third-party", "thirdparty",
     "3rdparty", "external", "externals", "extern", "deps", "site-packages", "dist-packages", "pods", "carthage", "godeps", "packages.config",
 })  # fmt: skip
-BUILT = frozenset({"build", "dist", "target", "out", "__pycache__", "_build", "cmake-build-debug", "coverage", "htmlcov"})
+BUILT = frozenset(
+    {"build", "dist", "target", "out", "__pycache__", "_build", "cmake-build-debug", "coverage", "htmlcov"}
+)
 
 _MINIFIED = re.compile(r"[.-]min\.(js|css|mjs|cjs)$")
 _PACKED_LINE = 110
@@ -76,7 +88,9 @@ def language_of_name(name: str) -> str | None:
 
 
 def known_language(word: str) -> str | None:
-    """`c++`, `elisp` or `python` by the name this pipeline uses; None for a word that is no programming language."""
+    """`c++`, `elisp` or `python` by the name this pipeline uses; None for a word that is no programming
+    language.
+    """
     word = word.lower()
     word = _ALIASES.get(word, word)
     return word if word in LANGUAGES else None
@@ -90,7 +104,9 @@ def language_of(name: str, raw: bytes) -> str | None:
 
 def possible_languages(name: str) -> set[str | None]:
     """All that `language_of` may find of a file of this name."""
-    return {language_of_name(name), _BY_TEXT.get(PurePosixPath(name.lower()).suffix, (None, None))[1]} - {None}
+    return {language_of_name(name), _BY_TEXT.get(PurePosixPath(name.lower()).suffix, (None, None))[1]} - {
+        None
+    }
 
 
 def left_out_folder(name: str) -> str | None:
@@ -107,7 +123,9 @@ def left_out_file(name: str, raw: bytes) -> str | None:
     if b"\0" in raw[:_BINARY_HEAD]:
         return "binary"
     lines = raw.count(b"\n") + 1
-    if _MINIFIED.search(name) or (name.endswith((".js", ".css", ".mjs", ".cjs")) and len(raw) / lines > _PACKED_LINE):
+    if _MINIFIED.search(name) or (
+        name.endswith((".js", ".css", ".mjs", ".cjs")) and len(raw) / lines > _PACKED_LINE
+    ):
         return "minified"
     if any(_GENERATED.search(line) for line in raw[:_BINARY_HEAD].split(b"\n")[:_GENERATED_LINES]):
         return "generated"

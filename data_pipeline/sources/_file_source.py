@@ -1,4 +1,4 @@
-"""What the kinds that read files have in common: where the files are, their blocks, and a damaged file that ends alone."""
+"""What the kinds that read files share: where these are, their blocks, and damage that ends one file alone."""
 
 from __future__ import annotations
 
@@ -29,11 +29,17 @@ class FileSource(Source):
     places: ClassVar[tuple[str, ...]] = ("paths",)
     formats: ClassVar[tuple[str, ...]]
     text_in_a_byte: ClassVar[float] = 1.0
-    """Bytes of text in a byte of a file without compression; with compression, there are four times as many."""
+    """Bytes of text in a byte of a file without compression; with compression, there are four times as
+    many.
+    """
 
     paths: Paths
-    longest: Annotated[Bytes, Field(ge=1)] = Field(default=LONGEST, description="a longer record is rejected, unread")
-    limit: Annotated[Bytes, Field(ge=1)] | None = Field(default=None, description="bytes of text at most, from all its parts")
+    longest: Annotated[Bytes, Field(ge=1)] = Field(
+        default=LONGEST, description="a longer record is rejected, unread"
+    )
+    limit: Annotated[Bytes, Field(ge=1)] | None = Field(
+        default=None, description="bytes of text at most, from all its parts"
+    )
 
     def files(self) -> list[FoundFile]:
         return find_files(self.paths, self.name, self.formats)

@@ -1,7 +1,7 @@
 """The files behind paths, globs and fsspec URLs, listed without opening one.
 
-A list of files is handed to workers on other machines, so a file is known by the words that find it, not by an open
-connection, and by the size and time that say whether it is still the same.
+A list of files is handed to workers on other machines, so a file is known by the words that find it, not by
+an open connection, and by the size and time that say whether it is still the same.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class FoundFile:
 
     @property
     def is_local(self) -> bool:
-        return "::" not in self.origin and ("://" not in self.origin or self.origin.startswith(("file://", "local://")))
+        return "::" not in self.origin and (
+            "://" not in self.origin or self.origin.startswith(("file://", "local://"))
+        )
 
     @property
     def facts(self) -> str:
@@ -56,7 +58,9 @@ class FoundFile:
 
 
 def find_files(patterns: Iterable[str], source: str, formats: tuple[str, ...]) -> list[FoundFile]:
-    """All files of all patterns, sorted. Raises PageError for a pattern that matches none, or a file of no such format."""
+    """All files of all patterns, sorted. Raises PageError for a pattern that matches none, or a file of no
+    such format.
+    """
     matches = {
         (system.unstrip_protocol(path), path): (info, pattern)
         for pattern in patterns
@@ -90,7 +94,9 @@ def file_system(address: str, source: str) -> tuple[Any, str]:
 
 
 def size_and_stamp(system: Any, path: str, info: dict[str, Any]) -> tuple[int, str]:
-    """What a listing says of a file, asked again where the listing (of a web server) says no size; -1 if nobody knows it."""
+    """What a listing says of a file, asked again where the listing (of a web server) says no size; -1 if
+    nobody knows it.
+    """
     if info.get("size") is None:
         info = system.info(path)
     size = info.get("size")
@@ -104,7 +110,11 @@ def _matches(pattern: str, source: str) -> Iterator[tuple[Any, str, dict[str, An
     if has_magic(path):
         found = system.glob(path, detail=True)
         inner = {str(PurePosixPath(name).parent) for name in found}
-        kept = {name: info for name, info in found.items() if info["type"] != "directory" or _ends_like_a_file(name, inner)}
+        kept = {
+            name: info
+            for name, info in found.items()
+            if info["type"] != "directory" or _ends_like_a_file(name, inner)
+        }
         if not kept:
             raise page_error(pattern, source, "this pattern matches no file", "correct the pattern")
         yield from ((system, name, _sized(system, name, info)) for name, info in kept.items())
@@ -117,8 +127,16 @@ def _matches(pattern: str, source: str) -> Iterator[tuple[Any, str, dict[str, An
 
 
 def _ends_like_a_file(folder: str, inner: set[str]) -> bool:
-    """A folder called `x.jsonl` is no file that was asked for; unless its files are among those found, it is told."""
-    return folder not in inner and PurePosixPath(folder).suffix in (".jsonl", ".parquet", ".txt", ".warc", *COMPRESSIONS)
+    """A folder called `x.jsonl` is no file that was asked for; unless its files are among those found, it
+    is told.
+    """
+    return folder not in inner and PurePosixPath(folder).suffix in (
+        ".jsonl",
+        ".parquet",
+        ".txt",
+        ".warc",
+        *COMPRESSIONS,
+    )
 
 
 def _sized(system: Any, path: str, info: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +156,9 @@ def _described(
                 format=suffix, compression=compression,
             )  # fmt: skip
     packed = [suffix for suffix in formats if suffix != ".parquet"]
-    known = f"read are {' and '.join(packed)}, also .gz or .zst" + (", and .parquet" if ".parquet" in formats else "")
+    known = f"read are {' and '.join(packed)}, also .gz or .zst" + (
+        ", and .parquet" if ".parquet" in formats else ""
+    )
     fix = "narrow the pattern or convert the file"
     raise page_error(pattern, source, f"{name} is of no known format; {known}", fix)
 

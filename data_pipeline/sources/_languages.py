@@ -1,4 +1,4 @@
-"""The tags by which collections name languages (`pt-br`, `zh_TW`, `c++`) -> those of this pipeline and what they are."""
+"""The tags by which collections name languages (`pt-br`, `zh_TW`, `c++`) -> languages of this pipeline."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ _THREE_TO_TWO = {
 
 
 def language_of_tag(tag: str, content: Content | None = None) -> tuple[str, Content] | None:
-    """(language, content) of a tag; None for one that is neither a natural language's nor a programming language's.
+    """(language, content) of a tag; None for one that is neither a natural language's nor a programming
+    language's.
 
-    A tag that could be both (`lua` is also Luba-Lulua) is a programming language's, unless `content` says text.
+    A tag that could be both (`lua` is also Luba-Lulua) is a programming language's, unless `content` says
+    text.
     """
     program = known_language(tag)
     if content == "code" or (content is None and program):

@@ -1,7 +1,8 @@
 """The licence of a file of code: by its own SPDX line, or by the licence file nearest above it.
 
-Whoever trains on code is asked under which terms it was published, and an answer for a whole collection is none. Texts of
-licences are recognised by sentences that only they hold; one that is not recognised is not guessed.
+Whoever trains on code is asked under which terms it was published, and an answer for a whole collection is
+none. Texts of licences are recognised by sentences that only they hold; one that is not recognised is not
+guessed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import re
 from pathlib import PurePosixPath
 
 _FILE = re.compile(r"(?i)^(un)?licen[cs]e([-._].*)?$|^copying([-.].*)?$|^copyright$")
-_TAG = re.compile(rb"SPDX-License-Identifier:\s*\(?\s*([A-Za-z0-9.+-]+(?:\s+(?:OR|AND|WITH)\s+[A-Za-z0-9.+-]+)*)")
+_TAG = re.compile(
+    rb"SPDX-License-Identifier:\s*\(?\s*([A-Za-z0-9.+-]+(?:\s+(?:OR|AND|WITH)\s+[A-Za-z0-9.+-]+)*)"
+)
 _HEAD = 4096
 _READ = 200_000
 
@@ -46,7 +49,16 @@ _PATTERNS = tuple((name, re.compile(pattern)) for name, pattern in _SENTENCES)
 def is_licence_file(name: str) -> bool:
     """LICENSE, LICENCE.md, COPYING.txt, UNLICENSE ...; not license.py."""
     path = PurePosixPath(name)
-    return bool(_FILE.match(path.name)) and path.suffix.lower() not in (".py", ".js", ".go", ".java", ".c", ".h", ".rs", ".json")
+    return bool(_FILE.match(path.name)) and path.suffix.lower() not in (
+        ".py",
+        ".js",
+        ".go",
+        ".java",
+        ".c",
+        ".h",
+        ".rs",
+        ".json",
+    )
 
 
 def tag_of(raw: bytes) -> str | None:
@@ -58,5 +70,9 @@ def tag_of(raw: bytes) -> str | None:
 def licence_of(text: str) -> str | None:
     """The SPDX short identifier of a licence's text, the first of several; None if none is recognised."""
     words = re.sub(r"[\s#*>`=]+|//", " ", text[:_READ].lower().translate(_QUOTES))
-    found = [(match.start(), order) for order, (_, pattern) in enumerate(_PATTERNS) if (match := pattern.search(words))]
+    found = [
+        (match.start(), order)
+        for order, (_, pattern) in enumerate(_PATTERNS)
+        if (match := pattern.search(words))
+    ]
     return _PATTERNS[min(found)[1]][0] if found else None

@@ -1,20 +1,22 @@
-"""The records of one file: lines of JSON, rows of Parquet, texts. Each has a place; one that is none has a reason.
+"""The records of one file: lines of JSON, rows of Parquet, texts; each with its place, or why it is none.
 
-The place is the id of a document that has no other, so it must not change with the size of blocks: it is the number of a
-line, or of a row. Only in a file of JSON lines that is large enough to be cut, where counting lines would mean reading all
-before them, it is the byte at which the line begins, whether the file is cut or not.
+The place is the id of a document that has no other, so it must not change with the size of blocks: it is
+the number of a line, or of a row. Only in a file of JSON lines that is large enough to be cut, where
+counting lines would mean reading all before them, it is the byte at which the line begins, whether the file
+is cut or not.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from data_pipeline.documents import Document, Rejected
 from data_pipeline.sources._blocks import Part
-from data_pipeline.sources._bytes import Broken, Piece, chunks, opened, pieces
-from data_pipeline.sources._found import FoundFile, page_error
+from data_pipeline.sources._bytes import Broken, Piece, chunks, is_of_a_library, opened, pieces
+from data_pipeline.sources._found import FoundFile
 from orchestrator.registry import unknown
 from orchestrator.units import format_bytes
 
@@ -22,7 +24,9 @@ Record = tuple[str, dict[str, Any] | str]
 """(where, the record or why there is none)"""
 
 LARGE = 2**26
-"""A file of JSON lines without compression of more bytes than this may be cut, and its lines are known by their bytes."""
+"""A file of JSON lines without compression of more bytes than this may be cut, and its lines are known by
+their bytes.
+"""
 
 
 def json_lines(part: Part, longest: int) -> Iterator[Record]:
@@ -56,32 +60,47 @@ def _json_object(line: bytes, encoding: str) -> dict[str, Any] | str:
     return record if isinstance(record, dict) else "not a JSON object"
 
 
-def parquet_rows(part: Part, source: str, fields: tuple[str, ...], longest: int) -> Iterator[Record]:
-    """The rows of the row groups of the part, of which only `fields` are read; the first of them is needed. Raises Broken."""
+def parquet_rows(part: Part, fields: tuple[str, ...], longest: int) -> Iterator[Record]:
+    """The rows of the row groups of the part, of which only `fields` are read; the first is needed.
+
+    Raises Broken where it is damaged, after the batches of rows before.
+    """
+    file = part.file
+    with _parquet(file) as table:
+        present = table.schema_arrow.names
+        groups = range(part.start, table.num_row_groups if part.stop is None else part.stop)
+        number = sum(table.metadata.row_group(group).num_rows for group in range(part.start))
+        if fields[0] not in present:
+            raise Broken(f"{unknown('column', fields[0], present)}; set `text_field`")
+        columns = [name for name in fields if name in present]
+        for group in groups:  # one by one: a batch of rows of two groups would be lost with the second
+            for row in _rows(table.iter_batches(batch_size=256, row_groups=[group], columns=columns)):
+                number += 1
+                size = len(row.get(fields[0]) or "") if isinstance(row, dict) else 0
+                yield f"{file.name}:{number}", row if size <= longest else too_long(size, longest)
+
+
+def row_groups(file: FoundFile) -> list[int]:
+    """The bytes of each row group, by the file's own account. Raises Broken."""
+    with _parquet(file) as table:
+        said = table.metadata
+        return [said.row_group(group).total_byte_size for group in range(said.num_row_groups)]
+
+
+@contextmanager
+def _parquet(file: FoundFile) -> Iterator[Any]:
+    """The file, open; a page's checksum is held to where it has one. Raises Broken for what pyarrow cannot read."""
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
-    file, number = part.file, 0
     with opened(file) as stream:
         try:
-            table = ParquetFile(stream)
-            present = table.schema_arrow.names
-            groups = range(part.start, table.num_row_groups if part.stop is None else part.stop)
-            number = sum(table.metadata.row_group(group).num_rows for group in range(part.start))
-            if fields[0] not in present:
-                fix = "set `text_field`"
-                raise page_error(file.name, source, unknown("column", fields[0], present), fix)
-            columns = [name for name in fields if name in present]
-            for group in groups:  # one by one: a batch of rows of two groups would be lost with the second
-                for row in _rows(table.iter_batches(batch_size=256, row_groups=[group], columns=columns)):
-                    number += 1
-                    size = len(row.get(fields[0]) or "") if isinstance(row, dict) else 0
-                    yield f"{file.name}:{number}", row if size <= longest else too_long(size, longest)
+            yield ParquetFile(stream, page_checksum_verification=True)
         except (ArrowException, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
+            if isinstance(error, OSError) and not is_of_a_library(error):
                 raise
-            told = f"is damaged after row {number}" if number else "is not a whole Parquet file"
-            raise Broken(f"{told} ({str(error).splitlines()[0]}); fetch or write it again") from None
+            said = str(error).splitlines()[0]
+            raise Broken(f"damaged or incomplete Parquet ({said}); fetch or write the file again") from None
 
 
 def _rows(batches: Iterable[Any]) -> Iterator[dict[str, Any] | str]:
@@ -99,19 +118,6 @@ def _row(batch: Any) -> dict[str, Any] | str:
     except UnicodeDecodeError as error:
         return not_utf_8(error)
     return row
-
-
-def row_groups(file: FoundFile) -> list[int]:
-    """The bytes of each row group, by the file's own account. Raises Broken."""
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
-
-    with opened(file) as stream:
-        try:
-            said = ParquetFile(stream).metadata
-            return [said.row_group(group).total_byte_size for group in range(said.num_row_groups)]
-        except ArrowException as error:
-            raise Broken(f"is not a whole Parquet file ({error}); fetch or write it again") from None
 
 
 def plain_texts(part: Part, text_field: str, separator: str | None, longest: int) -> Iterator[Record]:
@@ -162,7 +168,9 @@ def problem_of(text: str) -> str | None:
     return None
 
 
-def document_of(where: str, record: dict[str, Any] | str, source: str, fields: tuple[str, str | None, str]) -> Document | Rejected:
+def document_of(
+    where: str, record: dict[str, Any] | str, source: str, fields: tuple[str, str | None, str]
+) -> Document | Rejected:
     """A record as a document; `fields` are those of its text, its id and its meta."""
     if isinstance(record, str):
         return Rejected(where=where, reason=record)

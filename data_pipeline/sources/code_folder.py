@@ -1,7 +1,8 @@
-"""Folders of program text, such as checked-out repositories: one document a file, with its language and its licence.
+"""Folders of program text, such as checked-out repositories: a document a file, its language and licence.
 
-What is left out (code of others, minified, generated, binary, too large) is told with its reason, a folder as one. Files that
-are in no programming language known here, such as pictures and tables, are not looked at.
+What is left out (code of others, minified, generated, binary, too large) is told with its reason, a folder
+as one. Files that are in no programming language known here, such as pictures and tables, are not looked
+at.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ from orchestrator.registry import unknown
 
 def _known(language: str) -> str:
     if language not in code.LANGUAGES:
-        raise ValueError(f"{unknown('programming language', language, code.LANGUAGES)}; fix: write one of these")
+        raise ValueError(
+            f"{unknown('programming language', language, code.LANGUAGES)}; fix: write one of these"
+        )
     return language
 
 
@@ -67,11 +70,15 @@ class CodeFolder(Source):
     content: Content = Field(default="code", description="code, unless steps for texts are wanted")
     paths: Paths
     languages: tuple[Annotated[str, AfterValidator(_known)], ...] = Field(
-        default=(), description="of which files are read; all programming languages if none is said, nor `language`"
+        default=(),
+        description="of which files are read; all programming languages if none is said, nor `language`",
     )
-    longest: Annotated[Bytes, Field(ge=1)] = Field(default=2**20, description="a larger file is left out, unread")
+    longest: Annotated[Bytes, Field(ge=1)] = Field(
+        default=2**20, description="a larger file is left out, unread"
+    )
     limit: Annotated[Bytes, Field(ge=1)] | None = Field(
-        default=None, description="bytes at most; the files that fit in it come from everywhere, by their hash"
+        default=None,
+        description="bytes at most; the files that fit in it come from everywhere, by their hash",
     )
 
     def signature(self) -> str:
@@ -126,20 +133,35 @@ class CodeFolder(Source):
         above: dict[str, tuple[FoundFile, ...]] = {}
         wanted = set(self._languages())
         for folder, folders, files in system.walk(root, detail=True, topdown=True):  # type: ignore[attr-defined]
-            inside = folder.rstrip("/").removeprefix(root.lstrip("/") if not folder.startswith("/") else root).strip("/")
+            inside = (
+                folder.rstrip("/")
+                .removeprefix(root.lstrip("/") if not folder.startswith("/") else root)
+                .strip("/")
+            )
             found = [
-                self._file(origin, system, path_of(info), f"{prefix}{inside}/{name}" if inside else f"{prefix}{name}", info)
+                self._file(
+                    origin,
+                    system,
+                    path_of(info),
+                    f"{prefix}{inside}/{name}" if inside else f"{prefix}{name}",
+                    info,
+                )
                 for name, info in sorted(files.items())
                 if not info.get("islink") and (code.language_of_name(name) or is_licence_file(name))
             ]
             own = tuple(file for file in found if is_licence_file(file.name))
             above[inside] = licences = own or above.get(inside.rpartition("/")[0], ())
-            yield from (self._part(file, licences) for file in found if wanted & code.possible_languages(file.name))
+            yield from (
+                self._part(file, licences) for file in found if wanted & code.possible_languages(file.name)
+            )
             for name, info in sorted(folders.items()):
                 if problem := code.left_out_folder(name):
                     del folders[name]
                     place = f"{prefix}{inside}/{name}/" if inside else f"{prefix}{name}/"
-                    yield CodeFile(file=FoundFile(origin=origin, path=path_of(info), name=place, size=0, stamp=""), problem=problem)
+                    yield CodeFile(
+                        file=FoundFile(origin=origin, path=path_of(info), name=place, size=0, stamp=""),
+                        problem=problem,
+                    )
 
     def _file(self, origin: str, system: object, path: str, name: str, info: dict[str, object]) -> FoundFile:
         size, stamp = size_and_stamp(system, path, info)
@@ -149,7 +171,13 @@ class CodeFolder(Source):
         return self.languages or ((self.language,) if self.language else code.PROGRAMS)
 
     def _part(self, file: FoundFile, licences: tuple[FoundFile, ...]) -> CodeFile:
-        problem = "is an empty file" if file.size == 0 else too_long(file.size, self.longest) if file.size > self.longest else None
+        problem = (
+            "is an empty file"
+            if file.size == 0
+            else too_long(file.size, self.longest)
+            if file.size > self.longest
+            else None
+        )
         return CodeFile(file=file, licences=licences, problem=problem)
 
 
@@ -168,7 +196,9 @@ def _licence(files: tuple[FoundFile, ...], known: dict[FoundFile, str | None]) -
 
 
 def _drawn(parts: list[CodeFile], limit: int) -> list[CodeFile]:
-    """Files of at most `limit` bytes together, drawn by the hash of their names, and what is told of others."""
+    """Files of at most `limit` bytes together, drawn by the hash of their names, and what is told of
+    others.
+    """
     taken: set[str] = set()
     left = limit
     for part in sorted(parts, key=lambda part: signature_of([part.name])):

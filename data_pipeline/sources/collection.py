@@ -1,10 +1,11 @@
-"""Many files named by one pattern, such as `fr_wiktionary.jsonl.zst`: a source for each language, from one entry of a page.
+"""Many files named by one pattern (`fr_wiktionary.jsonl.zst`): a source for each language, from one entry.
 
     - {kind: collection, name: corpus, paths: folder/*.jsonl.zst, pattern: "{language}_{collection}.jsonl.zst"}
 
-A catalogue of five hundred files would be a page of five hundred entries, and another folder of the same format another such
-page. Here the names of the files say what a page would: the language, and whether it is a programming language. A table beside
-the files (`listing`: CSV with the columns file, kind, language, licence, of which all but the first may be missing) says more.
+A catalogue of five hundred files would be a page of five hundred entries, and another folder of the same
+format another such page. Here the names of the files say what a page would: the language, and whether it is
+a programming language. A table beside the files (`listing`: CSV with the columns file, kind, language,
+licence, of which all but the first may be missing) says more.
 """
 
 from __future__ import annotations
@@ -26,7 +27,12 @@ from data_pipeline.sources._languages import language_of_tag
 from data_pipeline.sources.files import Files, TextFiles
 from data_pipeline.steps import Content
 
-_COLUMNS = {"file": ("file",), "kind": ("kind", "content"), "language": ("language", "lang"), "licence": ("licence", "license")}
+_COLUMNS = {
+    "file": ("file",),
+    "kind": ("kind", "content"),
+    "language": ("language", "lang"),
+    "licence": ("licence", "license"),
+}
 _KINDS: dict[str, Content] = {"code": "code", "text": "text", "natural": "text"}
 _FIELDS = {"language": r"(?P<language>[A-Za-z][A-Za-z0-9+#-]*)", "collection": r"(?P<collection>[^/]+?)"}
 
@@ -45,9 +51,15 @@ class _Row:
 class Collection(TextFiles):
     kind: Literal["collection"]
     places: ClassVar[tuple[str, ...]] = ("paths", "listing")
-    pattern: str = Field(default="{language}_*", min_length=1, description="of the files' names: {language}, {collection}, *")
-    by: Literal["language", "file"] = Field(default="language", description="a source for each language, or for each file")
-    listing: str | None = Field(default=None, min_length=1, description="a CSV with the columns file, kind, language, licence")
+    pattern: str = Field(
+        default="{language}_*", min_length=1, description="of the files' names: {language}, {collection}, *"
+    )
+    by: Literal["language", "file"] = Field(
+        default="language", description="a source for each language, or for each file"
+    )
+    listing: str | None = Field(
+        default=None, min_length=1, description="a CSV with the columns file, kind, language, licence"
+    )
 
     @field_validator("pattern")
     @classmethod
@@ -59,20 +71,28 @@ class Collection(TextFiles):
         return pattern
 
     def expanded(self) -> Sequence[Source]:
-        """A Files source for each language or file. A weight and a limit are shared by the sizes of their files."""
+        """A Files source for each language or file. A weight and a limit are shared by the sizes of their
+        files.
+        """
         rows = self._rows()
-        groups: dict[str, list[_Row]] = defaultdict(list)
+        groups: dict[tuple[str, Content], list[_Row]] = defaultdict(list)
         for row in rows:
-            groups[row.language if self.by == "language" else _stem(row.file.name)].append(row)
+            key = row.language if self.by == "language" else _stem(row.file.name)
+            groups[key, row.content].append(row)
         total = sum(row.file.size for row in rows)
-        members = [self._member(key, group, sum(row.file.size for row in group) / max(1, total)) for key, group in groups.items()]
+        members = [
+            self._member(key, group, sum(row.file.size for row in group) / max(1, total))
+            for (key, _), group in groups.items()
+        ]
         return sorted(members, key=lambda member: member.name)
 
     def _member(self, key: str, rows: list[_Row], share: float) -> Files:
         name = f"{self.name}.{key}"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
             fix = "give the collection a short name, or the files names of letters, digits, `_`, `-` and `.`"
-            raise page_error(rows[0].file.name, self.name, f"the source {name!r} would have no valid name", fix)
+            raise page_error(
+                rows[0].file.name, self.name, f"the source {name!r} would have no valid name", fix
+            )
         licences = {row.licence for row in rows}
         shared = ("max_epochs", "steps", "longest", "text_field", "id_field", "meta_field", "separator")
         return Files(
@@ -91,7 +111,9 @@ class Collection(TextFiles):
         rows = [self._row(file, said.get(file.name.rpartition("/")[2], {}), pattern) for file in files]
         unnamed = [file.name for file, row in zip(files, rows, strict=True) if row is None]
         if unnamed:
-            told = f"{len(unnamed)} files name no language by {self.pattern!r}, such as {', '.join(unnamed[:3])}"
+            told = (
+                f"{len(unnamed)} files name no language by {self.pattern!r}, such as {', '.join(unnamed[:3])}"
+            )
             fix = "correct `pattern`, narrow `paths`, or name their languages in a `listing`"
             raise page_error(self.paths[0], self.name, told, fix)
         return [row for row in rows if row is not None]
@@ -101,7 +123,9 @@ class Collection(TextFiles):
         tag = said.get("language") or (found["language"] if found else "")
         content = _KINDS.get(said.get("kind", "").lower())
         known = language_of_tag(tag, content) if tag else None
-        return known and _Row(file=file, language=known[0], content=known[1], licence=said.get("licence") or None)
+        return known and _Row(
+            file=file, language=known[0], content=known[1], licence=said.get("licence") or None
+        )
 
     def _listed(self) -> dict[str, dict[str, str]]:
         """File name -> what the listing says of it. Raises PageError."""
@@ -109,18 +133,32 @@ class Collection(TextFiles):
             return {}
         _, path = file_system(self.listing, self.name)
         try:
-            with opened(FoundFile(origin=self.listing, path=path, name=self.listing, size=-1, stamp="")) as stream:
+            with opened(
+                FoundFile(origin=self.listing, path=path, name=self.listing, size=-1, stamp="")
+            ) as stream:
                 table = csv.DictReader(io.StringIO(stream.read().decode("utf-8-sig"), newline=""))
                 rows = list(table)
         except (Broken, UnicodeDecodeError, csv.Error) as error:
-            raise page_error(self.listing, self.name, f"cannot be read: {error}", "write CSV with a column `file`") from None
+            raise page_error(
+                self.listing, self.name, f"cannot be read: {error}", "write CSV with a column `file`"
+            ) from None
         present = table.fieldnames or ()
-        columns = {key: next((name for name in names if name in present), None) for key, names in _COLUMNS.items()}
+        columns = {
+            key: next((name for name in names if name in present), None) for key, names in _COLUMNS.items()
+        }
         if columns["file"] is None:
             told = f"has no column `file` (columns: {', '.join(present) or 'none'})"
-            raise page_error(self.listing, self.name, told, "name the columns file, kind, language, licence in the first line")
+            raise page_error(
+                self.listing,
+                self.name,
+                told,
+                "name the columns file, kind, language, licence in the first line",
+            )
         return {
-            str(row[columns["file"]]): {key: str(row[name] or "") for key, name in columns.items() if name is not None} for row in rows
+            str(row[columns["file"]]): {
+                key: str(row[name] or "") for key, name in columns.items() if name is not None
+            }
+            for row in rows
         }
 
 
@@ -128,7 +166,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     """`{language}_*.jsonl` as an expression for the end of a path."""
     parts = re.split(r"(\{\w+\}|\*)", pattern)
     text = "".join(
-        _FIELDS[part[1:-1]] if part.startswith("{") else "[^/]*" if part == "*" else re.escape(part) for part in parts
+        _FIELDS[part[1:-1]] if part.startswith("{") else "[^/]*" if part == "*" else re.escape(part)
+        for part in parts
     )
     return re.compile(rf"(?:^|/){text}$")
 

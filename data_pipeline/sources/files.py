@@ -42,7 +42,9 @@ class TextFiles(FileSource):
         if file.format == ".jsonl" and not file.compression and file.size > records.LARGE:
             starts = range(0, file.size, max(size, records.LARGE // 4))
             return [
-                Part(file=file, size=min(starts.step, file.size - start), start=start, stop=start + starts.step)
+                Part(
+                    file=file, size=min(starts.step, file.size - start), start=start, stop=start + starts.step
+                )
                 for start in starts
             ]
         if file.format == ".parquet":
@@ -52,7 +54,7 @@ class TextFiles(FileSource):
     def _read(self, part: Part) -> Iterator[Document | Rejected]:
         fields = (self.text_field, self.id_field, self.meta_field)
         if part.file.format == ".parquet":
-            found = records.parquet_rows(part, self.name, tuple(field for field in fields if field), self.longest)
+            found = records.parquet_rows(part, tuple(field for field in fields if field), self.longest)
         elif part.file.format == ".jsonl":
             found = records.json_lines(part, self.longest)
         else:
@@ -67,7 +69,9 @@ class Files(TextFiles):
 
 
 def _row_group_parts(file: FoundFile, size: int) -> list[Part]:
-    """Neighbouring row groups of about `size` bytes; none of a file that is damaged: whoever reads it says so."""
+    """Neighbouring row groups of about `size` bytes; none of a file that is damaged: whoever reads it says
+    so.
+    """
     parts: list[Part] = []
     try:
         sizes = records.row_groups(file)

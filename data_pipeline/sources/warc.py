@@ -1,12 +1,14 @@
-"""Web pages as crawlers keep them: WARC (ISO 28500), with the text of each page, or WET, which holds texts already.
+"""Web pages as crawlers keep them: WARC (ISO 28500), and the text of each page; or WET, which holds texts.
 
-Most tools read an archive that was cut off as a shorter one, without a word. Here what a record says of its length is held to.
+Most tools read an archive that was cut off as a shorter one, without a word. Here what a record says of its
+length is held to.
 
     response      a page: its HTML decoded, and the text that a reader sees, without menus if `main_content`
     conversion    its text, as it is (the WET files of Common Crawl)
 
-The library of both, for speed with main content (arXiv:2406.11794, section 4.2, finds it on a par with the best, and much
-faster), is FastWARC and Resiliparse. Other records (requests, metadata) are no documents and are passed over.
+The library of both, for speed with main content (arXiv:2406.11794, section 4.2, finds it on a par with the
+best, and much faster), is FastWARC and Resiliparse. Other records (requests, metadata) are no documents and
+are passed over.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pydantic import Field
 
 from data_pipeline.sources import SOURCES, Document, Rejected
 from data_pipeline.sources._blocks import Part
-from data_pipeline.sources._bytes import Broken, chunks
+from data_pipeline.sources._bytes import Broken, chunks, is_of_a_library
 from data_pipeline.sources._file_source import FileSource
 from data_pipeline.sources._records import not_utf_8, problem_of, too_long
 
@@ -32,7 +34,9 @@ class Warc(FileSource):
     kind: Literal["warc"]
     formats: ClassVar[tuple[str, ...]] = (".warc", ".wet")
     text_in_a_byte: ClassVar[float] = 0.25
-    main_content: bool = Field(default=True, description="the article of a page, without menus, headers and footers")
+    main_content: bool = Field(
+        default=True, description="the article of a page, without menus, headers and footers"
+    )
 
     def _read(self, part: Part) -> Iterator[Document | Rejected]:
         name = part.file.name
@@ -79,7 +83,9 @@ class Warc(FileSource):
 
 
 class _Stream:
-    """Decompressed chunks as the file that FastWARC reads. Its own decompression takes a cut file for a whole one."""
+    """Decompressed chunks as the file that FastWARC reads. Its own decompression takes a cut file for a
+    whole one.
+    """
 
     def __init__(self, source: Iterator[bytes]) -> None:
         self._source = source
@@ -112,7 +118,7 @@ def _records(stream: _Stream) -> Iterator[Any]:
         try:
             record = next(records, None)
         except OSError as error:
-            if error.errno is not None:
+            if not is_of_a_library(error):
                 raise
             raise Broken(f"is damaged: {error}; fetch or write the file again") from None
         if record is None:
@@ -121,7 +127,9 @@ def _records(stream: _Stream) -> Iterator[Any]:
 
 
 def _is_document(record: Any) -> bool:
-    """Whether a record holds a text or a page. Raises Broken for a header that was cut, or is damaged: it says no length."""
+    """Whether a record holds a text or a page. Raises Broken for a header that was cut, or is damaged: it
+    says no length.
+    """
     said = record.headers.get("Content-Length")
     if said is None:
         raise Broken("ends in the middle of a record; fetch or write the file again")
@@ -143,7 +151,9 @@ def _hold_whole(record: Any) -> None:
 
 
 def _unpacked(body: bytes, headers: Any, longest: int) -> bytes | None:
-    """The body without the encodings that its headers name, unless the crawler took them away already; None if damaged."""
+    """The body without the encodings that its headers name, unless the crawler took them away already; None
+    if damaged.
+    """
     if "chunked" in (headers.get("Transfer-Encoding") or "").lower():
         body = _joined(body) or body
     encoding = (headers.get("Content-Encoding") or "").lower().strip()
@@ -177,7 +187,9 @@ def _from_brotli(body: bytes, longest: int) -> bytes | None:
 
 
 def _joined(body: bytes) -> bytes | None:
-    """The chunks of RFC 9112, section 7.1, put together; None if it is not in chunks, as many crawlers keep it."""
+    """The chunks of RFC 9112, section 7.1, put together; None if it is not in chunks, as many crawlers keep
+    it.
+    """
     parts: list[bytes] = []
     at = 0
     while (end := body.find(b"\r\n", at)) >= 0:
@@ -193,7 +205,9 @@ def _joined(body: bytes) -> bytes | None:
 
 
 def _decoded(body: bytes, charset: str | None) -> str:
-    """By the charset of the answer's header, else what the page says of itself, else what its bytes look like."""
+    """By the charset of the answer's header, else what the page says of itself, else what its bytes look
+    like.
+    """
     from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
 
     said = map_encoding_to_html5(charset) if charset else detect_encoding(body, from_html_meta=True)

@@ -22,13 +22,16 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from data_pipeline.documents import Document
 from orchestrator.pages import Section
 from orchestrator.registry import Registry
+
+if TYPE_CHECKING:  # a page is checked without numpy
+    import numpy as np
+
+    from data_pipeline.surveys import ApplyMarked, SidesOf, SurveyOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,37 +102,6 @@ class Step(Section):
                 else:
                     total[name] = total.get(name, 0) + value
         return total
-
-
-ROWS = np.dtype([("key", "<u8"), ("low", "<u8"), ("document", "<u8"), ("at", "<u4")])
-"""What documents are compared by: 128 bits of a key (two columns), whose it is, and where in that document."""
-
-MARKS = np.dtype([("document", "<u8"), ("at", "<u4"), ("size", "<u4"), ("first", "<u8"), ("first_at", "<u4")])
-"""What was decided of a document: about its part from `at`, `size` long, and which document the same stands in first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What one document adds to a survey. `low` and `at` may be left out where they are all 0."""
-
-    key: np.ndarray
-    """uint64 [rows]"""
-    low: np.ndarray | None = None
-    """uint64 [rows]"""
-    at: np.ndarray | None = None
-    """uint32 [rows]"""
-    side: np.ndarray | None = None
-    """What `join` will want to know of this document; the same dtype and shape for all documents of the step."""
-
-
-SurveyOf = Callable[[Document, np.ndarray], Found]
-"""(a document, the MARKS of the turn before about it) -> what it adds."""
-
-ApplyMarked = Callable[[Document, np.ndarray], Outcome]
-"""(a document, the MARKS of the last turn about it, by `at`) -> what becomes of it."""
-
-SidesOf = Callable[[np.ndarray], np.ndarray]
-"""uint64 [n] documents -> their `side` [n, ...]"""
 
 
 class Wide(Step):

@@ -8,7 +8,8 @@ import numpy as np
 
 from data_pipeline.documents import Document
 from data_pipeline.keys import keys_of
-from data_pipeline.steps import ApplyMarked, Drop, Found, Outcome, SurveyOf
+from data_pipeline.steps import Drop, Outcome
+from data_pipeline.surveys import ApplyMarked, Found, SurveyOf
 
 MarkOf = Callable[[Document], str | None]
 

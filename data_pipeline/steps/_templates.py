@@ -12,7 +12,8 @@ import numpy as np
 
 from data_pipeline.documents import Document
 from data_pipeline.keys import keys_of
-from data_pipeline.steps import Found, Outcome, SurveyOf
+from data_pipeline.steps import Outcome
+from data_pipeline.surveys import Found, SurveyOf
 
 
 def survey_lines(shortest: int) -> SurveyOf:

@@ -8,14 +8,14 @@ document is dropped.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
+from data_pipeline.steps import STEPS, Wide
 
-from data_pipeline.dedup.groups import copies
-from data_pipeline.dedup.normal import only_letters
-from data_pipeline.steps import STEPS, ApplyMarked, SurveyOf, Wide
-from data_pipeline.steps._copies import dropped_as, survey_by
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data_pipeline.surveys import ApplyMarked, SurveyOf
 
 
 @STEPS.register
@@ -24,10 +24,17 @@ class DedupDocument(Wide):
     copies: ClassVar[bool] = True
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
+        from data_pipeline.dedup.normal import only_letters
+        from data_pipeline.steps._copies import survey_by
+
         return survey_by(lambda document: only_letters(document.text))
 
     def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
+        from data_pipeline.dedup.groups import copies
+
         return copies(rows)
 
     def marked(self, language: str | None) -> ApplyMarked:
+        from data_pipeline.steps._copies import dropped_as
+
         return dropped_as("copy")

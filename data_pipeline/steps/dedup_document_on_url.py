@@ -6,15 +6,17 @@ query only. A document without an address (`url` in its meta) is kept; the publi
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from data_pipeline.dedup.groups import copies
 from data_pipeline.documents import Document
-from data_pipeline.steps import STEPS, ApplyMarked, SurveyOf, Wide
-from data_pipeline.steps._copies import dropped_as, survey_by
+from data_pipeline.steps import STEPS, Wide
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data_pipeline.surveys import ApplyMarked, SurveyOf
 
 
 @STEPS.register
@@ -24,12 +26,18 @@ class DedupDocumentOnUrl(Wide):
     field: str = Field(default="url", min_length=1, description="in the document's meta")
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
+        from data_pipeline.steps._copies import survey_by
+
         return survey_by(self.address_of)
 
     def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
+        from data_pipeline.dedup.groups import copies
+
         return copies(rows)
 
     def marked(self, language: str | None) -> ApplyMarked:
+        from data_pipeline.steps._copies import dropped_as
+
         return dropped_as("copy")
 
     def address_of(self, document: Document) -> str | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 from pydantic import Field
 
-from data_pipeline.dedup.groups import frequent
-from data_pipeline.steps import STEPS, ApplyMarked, SurveyOf, Wide
-from data_pipeline.steps._templates import survey_lines, without_marked_lines
+from data_pipeline.steps import STEPS, Wide
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data_pipeline.surveys import ApplyMarked, SurveyOf
 
 
 @STEPS.register
@@ -19,10 +21,16 @@ class DedupTemplateSoft(Wide):
     least: int = Field(default=10, ge=2, description="times that it occurs in the source")
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
+        from data_pipeline.steps._templates import survey_lines
+
         return survey_lines(self.shortest)
 
     def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
+        from data_pipeline.dedup.groups import frequent
+
         return frequent(rows, self.least)
 
     def marked(self, language: str | None) -> ApplyMarked:
+        from data_pipeline.steps._templates import without_marked_lines
+
         return without_marked_lines

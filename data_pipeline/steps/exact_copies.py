@@ -7,16 +7,14 @@ What is compared is the text with every run of white space as one blank (`whites
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
+from data_pipeline.steps import STEPS, Wide
 
-from data_pipeline.dedup.groups import copies
-from data_pipeline.dedup.normal import folded, only_letters
-from data_pipeline.steps import STEPS, ApplyMarked, SurveyOf, Wide
-from data_pipeline.steps._copies import dropped_as, survey_by
+if TYPE_CHECKING:
+    import numpy as np
 
-_NORMAL: dict[str, Callable[[str], str]] = {"none": str, "whitespace": folded, "letters": only_letters}
+    from data_pipeline.surveys import ApplyMarked, SurveyOf
 
 
 @STEPS.register
@@ -27,11 +25,19 @@ class ExactCopies(Wide):
     normalize: Literal["none", "whitespace", "letters"] = "whitespace"
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
-        normal = _NORMAL[self.normalize]
+        from data_pipeline.dedup.normal import folded, only_letters
+        from data_pipeline.steps._copies import survey_by
+
+        normals: dict[str, Callable[[str], str]] = {"none": str, "whitespace": folded, "letters": only_letters}
+        normal = normals[self.normalize]
         return survey_by(lambda document: normal(document.text))
 
     def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
+        from data_pipeline.dedup.groups import copies
+
         return copies(rows)
 
     def marked(self, language: str | None) -> ApplyMarked:
+        from data_pipeline.steps._copies import dropped_as
+
         return dropped_as("copy")

@@ -9,17 +9,16 @@ of all places are near, and whatever a chain of near ones connects is one cluste
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from data_pipeline.dedup.groups import clusters, neighbours, pairs_of
-from data_pipeline.documents import Document
-from data_pipeline.steps import STEPS, ApplyMarked, Found, SidesOf, SurveyOf, Wide
-from data_pipeline.steps._copies import dropped_as
+from data_pipeline.steps import STEPS, Wide
 
-_PAIRS = 1 << 16  # judged at a time; a signature of each side is in memory
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data_pipeline.surveys import ApplyMarked, SidesOf, SurveyOf
 
 
 @STEPS.register
@@ -33,28 +32,21 @@ class NearDuplicates(Wide):
     threshold: float = Field(default=0.8, gt=0, le=1, description="estimated share of n-grams in common")
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
-        from data_pipeline.dedup.minhash import band_keys, signature
-        from data_pipeline.dedup.shingles import shingles_of
+        from data_pipeline.steps._near import signed
 
-        def survey(document: Document, marks: np.ndarray) -> Found:
-            shingles = shingles_of(document.text, self.ngram)
-            side = signature(shingles, self.bands * self.rows)
-            return Found(band_keys(side, self.bands) if shingles.size else np.zeros(0, np.uint64), side=side)
-
-        return survey
+        return signed(self.ngram, self.bands, self.rows)
 
     def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
+        from data_pipeline.dedup.groups import neighbours, pairs_of
+
         return pairs_of(neighbours(rows))
 
     def join(self, marks: np.ndarray, sides: SidesOf) -> np.ndarray:
-        from data_pipeline.dedup.minhash import agreement
+        from data_pipeline.steps._near import near_clusters
 
-        pairs = pairs_of(marks)
-        near = [np.zeros(0, bool)]
-        for start in range(0, pairs.size, _PAIRS):
-            some = pairs[start : start + _PAIRS]
-            near.append(agreement(sides(some["document"]), sides(some["first"])) >= self.threshold)
-        return clusters(pairs[np.concatenate(near)])
+        return near_clusters(marks, sides, self.threshold)
 
     def marked(self, language: str | None) -> ApplyMarked:
+        from data_pipeline.steps._copies import dropped_as
+
         return dropped_as("near duplicate")

@@ -12,18 +12,16 @@ where it did first.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from data_pipeline.dedup.cut import bytes_of, kept_of, text_of, whole_characters
-from data_pipeline.dedup.groups import frequent
-from data_pipeline.dedup.winnow import Winnow
-from data_pipeline.documents import Document
-from data_pipeline.steps import STEPS, ApplyMarked, Drop, Found, Outcome, SurveyOf, Wide
+from data_pipeline.steps import STEPS, Wide
 
-_NONE = Found(np.zeros(0, np.uint64))
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data_pipeline.surveys import ApplyMarked, SurveyOf
 
 
 @STEPS.register
@@ -35,35 +33,16 @@ class RepeatedSubstrings(Wide):
     shortest_document: int = Field(default=0, ge=0, description="characters; shorter ones are left alone (ROOTS: 6000)")
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
-        winnow = Winnow(size=self.bytes, gram=self.bytes * 5 // 8)
+        from data_pipeline.steps._substrings import fingerprints, windows
 
-        def first(document: Document, marks: np.ndarray) -> Found:
-            if len(document.text) < self.shortest_document:
-                return _NONE
-            places, hashes = winnow.picked(bytes_of(document.text))
-            return Found(hashes, at=places)
-
-        def second(document: Document, marks: np.ndarray) -> Found:
-            if not marks.size:
-                return _NONE
-            at, key, low = winnow.windows_with(bytes_of(document.text), marks["at"])
-            return Found(key, low, at)
-
-        return second if turn else first
+        return windows(self.bytes) if turn else fingerprints(self.bytes, self.shortest_document)
 
     def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
+        from data_pipeline.dedup.groups import frequent
+
         return frequent(rows, 2, self.bytes if turn else 0)
 
     def marked(self, language: str | None) -> ApplyMarked:
+        from data_pipeline.steps._substrings import without_later_copies
+
         return without_later_copies
-
-
-def without_later_copies(document: Document, marks: np.ndarray) -> Outcome:
-    if not marks.size:
-        return document.text
-    data = bytes_of(document.text)
-    kept = whole_characters(data, kept_of(data.size, marks))
-    if kept.all():
-        return document.text
-    text = text_of(data[kept])
-    return text if text.strip() else Drop("repeated text")

@@ -5,24 +5,23 @@ As ROOTS did with OSCAR: windows of six characters of the text in small letters 
 English, windows of six words. Mended (`dedup/simhash.py`): the last window counts, and so does a text shorter
 than a window; the published code found all texts of six characters or fewer alike. It also counted a window
 as often as it occurs, so pages with rulers and indents were all alike: of 2,000 pages of documentation it
-took 374 for copies, and 343 of them had less than a tenth of their word 5-grams in common with their first.
+took 374 for copies, and 344 of them had less than a tenth of their word 5-grams in common with their first.
 Counted once each (`counted: once`), 33 are found, all of them with nine tenths in common; `counted: each` is
 as published.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from data_pipeline.dedup.groups import clusters, marks_of, pairs_of
-from data_pipeline.documents import Document
-from data_pipeline.steps import STEPS, ApplyMarked, Found, SidesOf, SurveyOf, Wide
-from data_pipeline.steps._copies import dropped_as
+from data_pipeline.steps import STEPS, Wide
 
-_BLOCKS = 6
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data_pipeline.surveys import ApplyMarked, SidesOf, SurveyOf
 
 
 @STEPS.register
@@ -36,43 +35,23 @@ class SimhashDuplicates(Wide):
     distance: Literal[1, 2, 3, 4, 5] = Field(default=4, description="bits of 64 in which two may differ")
 
     def survey(self, language: str | None, turn: int) -> SurveyOf:
-        from data_pipeline.dedup.simhash import block_keys, fingerprint, windows
+        from data_pipeline.steps._simhash import fingerprints
 
-        values_of = _words if language in self.by_words else _characters
-
-        def survey(document: Document, marks: np.ndarray) -> Found:
-            hashes = windows(values_of(document.text), self.window)
-            hashes = np.unique(hashes) if self.counted == "once" else hashes
-            if not hashes.size:
-                return Found(np.zeros(0, np.uint64))
-            bits = fingerprint(hashes)
-            keys = block_keys(bits, _BLOCKS, self.distance)
-            return Found(keys, np.full(keys.size, bits, np.uint64))
-
-        return survey
+        return fingerprints(
+            self.window, words=language in self.by_words, once=self.counted == "once", distance=self.distance
+        )
 
     def decide(self, rows: np.ndarray, turn: int) -> np.ndarray:
-        from data_pipeline.dedup.simhash import near
+        from data_pipeline.steps._simhash import near_pairs
 
-        one, other = (rows[places] for places in near(rows, self.distance))
-        swapped = one["document"] < other["document"]
-        return pairs_of(marks_of(np.where(swapped, other, one), np.where(swapped, one, other)))
+        return near_pairs(rows, self.distance)
 
     def join(self, marks: np.ndarray, sides: SidesOf) -> np.ndarray:
+        from data_pipeline.dedup.groups import clusters, pairs_of
+
         return clusters(pairs_of(marks))
 
     def marked(self, language: str | None) -> ApplyMarked:
+        from data_pipeline.steps._copies import dropped_as
+
         return dropped_as("near duplicate")
-
-
-def _characters(text: str) -> np.ndarray:
-    from data_pipeline.dedup.simhash import without_punctuation
-    from data_pipeline.measures.hashing import mixed
-
-    return mixed(without_punctuation(text) + np.uint64(1))
-
-
-def _words(text: str) -> np.ndarray:
-    from data_pipeline.measures.view import view_of
-
-    return view_of(text).words(without_spaces=False).ids

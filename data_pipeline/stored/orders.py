@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from data_pipeline.order import SampleOrder
+from data_pipeline.order import SampleOrder, Stage
+from data_pipeline.order.forecast import forecast
 from data_pipeline.order.megatron import MegatronOrder
 from data_pipeline.prepared import Prepared
 from data_pipeline.stored.reader import Order, Pieces
 from data_pipeline.stored.storage import Storage
 from data_pipeline.stored.stream import Stream
+from orchestrator.errors import DataError
+
+LARGEST_SEED = 2**32 - 1
+"""Of numpy's RandomState, by which Megatron shuffles."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,12 @@ class Windows:
         source, epoch, start = self.samples.locate(indices)
         length = self.samples.lengths(indices) + 1
         return Pieces(sample=np.arange(len(start)), source=source, epoch=epoch, start=start, length=length)
+
+    def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
+        most = samples if self.samples.samples is None else min(samples, self.samples.samples)
+        epochs = math.ceil(forecast(self.samples, most)[source].epochs)
+        found = self.samples.find(source, start, end, epochs=range(epochs))
+        return found[found < samples]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +54,10 @@ class Listed:
             sample=numbers, source=self.source[indices], epoch=np.zeros_like(numbers), start=self.start[indices],
             length=np.full_like(numbers, self.length),
         )  # fmt: skip
+
+    def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
+        holds = (self.source == source) & (self.start < end) & (self.start + self.length > start)
+        return np.flatnonzero(holds[:samples])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +78,25 @@ class Documents:
             sample=found.row, source=found.source, epoch=np.zeros_like(found.row), start=start, length=found.end - found.start
         )
 
+    def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
+        """By looking through the index of the source: Megatron's order has no inverse."""
+        index, starts = self.samples.sources[source], self.starts[source]
+        first, last = np.searchsorted(starts, (start, end - 1), side="right") - 1
+        places = np.flatnonzero((index.document_index >= first) & (index.document_index <= last))
+        begins = index.sample_index[:, 0]
+        rows = [np.arange(low, high) for low, high in zip(
+            np.searchsorted(begins[1:], places, side="left").tolist(), np.searchsorted(begins[:-1], places, side="right").tolist(),
+            strict=True,
+        )]  # fmt: skip
+        found = np.flatnonzero(np.isin(index.shuffle_index, np.concatenate([*rows, np.empty(0, np.int64)])))
+        if self.samples.blend is not None:
+            dataset, ordinal = self.samples.blend
+            found = np.flatnonzero((dataset == source) & np.isin(ordinal, found))
+        found = found[found < samples]
+        pieces = self.pieces(found)
+        holds = (pieces.start < end) & (pieces.start + pieces.length > start)
+        return found[np.unique(pieces.sample[holds])]
+
 
 def order_of(
     name: Literal["megatron"] | None, prepared: Prepared, storage: Storage, *, sequence_length: int, seed: int, samples: int,
@@ -73,16 +108,19 @@ def order_of(
     return megatron_order(prepared, storage, sequence_length=sequence_length, seed=seed, samples=samples, cache=cache)
 
 
-def own_order(prepared: Prepared, sequence_length: int, seed: int) -> Windows:
-    """Decided by the data, the seed and nothing else."""
+def own_order(
+    prepared: Prepared, sequence_length: int, seed: int, *, stages: tuple[Stage, ...] = (), caps: tuple[float | None, ...] = ()
+) -> Windows:
+    """Decided by the data, the seed and nothing else. `stages`: by default one, of the weights that were prepared."""
+    plain = Stage(weights=tuple(source.weight for source in prepared.sources), sequence_length=sequence_length)
     return Windows(
-        SampleOrder.plain(
-            tokens_per_source=[source.train_tokens for source in prepared.sources],
-            weights=[source.weight for source in prepared.sources],
-            sequence_length=sequence_length,
+        SampleOrder(
+            admissions=prepared.admitted,
+            stages=stages or (plain,),
             seed=seed,
             fingerprint=prepared.fingerprint,
-            names=[source.name for source in prepared.sources],
+            names=tuple(source.name for source in prepared.sources),
+            caps=caps,
         )
     )
 
@@ -91,6 +129,8 @@ def megatron_order(
     prepared: Prepared, storage: Storage, *, sequence_length: int, seed: int, samples: int, cache: Path | None
 ) -> Documents:
     """That of Megatron-LM's GPTDataset, or of its blend of several, on the same shards for so many samples."""
+    if seed > LARGEST_SEED:
+        raise DataError(f"Megatron's order takes seeds up to {LARGEST_SEED:,}, found {seed:,}; choose a smaller one")
     streams = [Stream(prepared, storage, source.name, "train") for source in prepared.sources]
     lengths = tuple(np.concatenate([stream.index(shard).lengths() for shard in range(len(stream.shards))]) for stream in streams)
     order = MegatronOrder(

@@ -62,6 +62,9 @@ class Order(Protocol):
     def pieces(self, indices: np.ndarray) -> Pieces:
         """The pieces of the samples with these global numbers, int64[n]."""
 
+    def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
+        """Those of the first `samples` samples that hold any of tokens `start` to `end` of a source's stream, sorted."""
+
 
 class SampleReader:
     """The samples of one split of prepared data, in some order. Raises DataError for a shard that is damaged."""
@@ -73,22 +76,28 @@ class SampleReader:
 
     def tokens(self, indices: np.ndarray) -> np.ndarray:
         """The samples with these numbers, all of one length; int64[n] -> int64[n, s + 1]."""
-        pieces = self.order.pieces(indices)
-        flat = np.empty(int(pieces.length.sum()), dtype=np.int64)
-        at = np.cumsum(pieces.length) - pieces.length
-        for source in np.unique(pieces.source).tolist():
-            chosen = np.flatnonzero(pieces.source == source)
-            self.streams[source].read(pieces.start[chosen], pieces.length[chosen], flat, at[chosen])
-        return flat.reshape(len(indices), -1)
+        return self._tokens(self.order.pieces(indices), len(indices))
 
-    def documents(self, indices: np.ndarray) -> np.ndarray:
-        """The document of each token, counted from 0 in each sample; int64[n] -> int32[n, s + 1]."""
+    def tokens_and_documents(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Also the document of each token, counted from 0 in each sample; int64[n, s + 1] and int32[n, s + 1]."""
         pieces = self.order.pieces(indices)
         parts = self._parts(pieces)
         sample = pieces.sample[parts.piece]
         first = np.searchsorted(sample, sample, side="left")
         number = (np.arange(len(sample)) - first).astype(np.int32)
-        return np.repeat(number, parts.tail - parts.head).reshape(len(indices), -1)
+        documents = np.repeat(number, parts.tail - parts.head).reshape(len(indices), -1)
+        return self._tokens(pieces, len(indices)), documents
+
+    def _tokens(self, pieces: Pieces, samples: int) -> np.ndarray:
+        flat = np.empty(int(pieces.length.sum()), dtype=np.int64)
+        at = np.cumsum(pieces.length) - pieces.length
+        for source in np.unique(pieces.source).tolist():
+            chosen = np.flatnonzero(pieces.source == source)
+            self.streams[source].read(pieces.start[chosen], pieces.length[chosen], flat, at[chosen])
+        sizes = np.bincount(pieces.sample, weights=pieces.length, minlength=samples)
+        if (sizes != sizes[:1]).any():
+            raise ValueError("samples of several lengths are no one array; ask for those of each length alone")
+        return flat.reshape(samples, -1)
 
     def describe(self, indices: np.ndarray) -> list[Origin]:
         """Documents and spans of these samples; the spans of a sample, joined, are its tokens."""
@@ -96,7 +105,7 @@ class SampleReader:
         pieces = self.order.pieces(indices)
         parts = self._parts(pieces)
         spans = (
-            Span(self.streams[source].names(shard)[document], self.streams[source].shards[shard].rpartition("/")[2], head, tail)
+            Span(self.streams[source].listed(shard).id(document), self.streams[source].shards[shard].rpartition("/")[2], head, tail)
             for source, shard, document, head, tail in zip(
                 pieces.source[parts.piece].tolist(), parts.shard.tolist(), parts.document.tolist(), parts.head.tolist(),
                 parts.tail.tolist(), strict=True,

@@ -16,6 +16,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
+import numpy as np
+
+from data_pipeline.admitted import read_admitted
 from data_pipeline.prepared import Prepared, open_prepared, read_prepared
 from data_pipeline.stored.cache import BlockCache
 from data_pipeline.stored.far import Far
@@ -30,23 +33,38 @@ LARGE_BLOCK, SMALL_BLOCK = 2**22, 2**18
 
 
 class Storage(Protocol):
-    """The files of one prepared folder; safe for threads, and may be pickled for another process."""
+    """The files of one prepared folder; safe for threads, and may be pickled for another process.
+
+    files: (size, sha256) by names inside the folder.
+    """
+
+    @property
+    def files(self) -> Mapping[str, tuple[int, str]]: ...
 
     def open(self, name: str) -> Held:
         """Raises DataError for a file that is missing or has another size than was prepared."""
 
-    def whole(self, name: str) -> bytes:
+    def whole(self, name: str) -> bytes | memoryview:
         """All of a file. Raises DataError when it is not what was prepared."""
 
     def check(self, name: str) -> None:
         """Raises DataError for a file that can be seen, without reading it, to be damaged."""
 
 
-def open_data(place: str | Path, *, cache: Path | None = None, capacity: int = CACHE_BYTES) -> tuple[Prepared, Storage]:
+def open_data(
+    place: str | Path, *, live: bool = False, cache: Path | None = None, capacity: int = CACHE_BYTES
+) -> tuple[Prepared, Storage]:
     """Prepared data in a folder of this machine, or behind an fsspec URL.
 
-    cache: the folder of this machine that blocks of far files go to, at most `capacity` bytes of them.
+    live: in a folder of this machine, as far as it is there. cache: the folder of this machine that blocks of far files
+    go to, at most `capacity` bytes of them.
     """
+    if live:
+        admitted = read_admitted(Path(place))
+        if admitted is None:
+            raise DataError(f"{place} holds no shards yet; prepare the mixture with `make data`, or the run with `make resume`")
+        prepared = admitted.so_far()
+        return prepared, Here(prepared.folder, prepared.files)
     if not is_url(place):
         prepared = open_prepared(Path(place))
         return prepared, Here(prepared.folder, prepared.files)
@@ -72,12 +90,12 @@ class Here:
     """A folder of this machine, its files memory-mapped."""
 
     def __init__(self, folder: Path, files: Mapping[str, tuple[int, str]], maps: int = MAPS) -> None:
-        self.folder, self.files, self.maps = folder, files, maps
+        self.folder, self.files, self.maps = folder, dict(files), maps
         self._open: OrderedDict[str, Mapped] = OrderedDict()
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Here, (self.folder, dict(self.files), self.maps)
+        return Here, (self.folder, self.files, self.maps)
 
     def open(self, name: str) -> Held:
         with self._lock:
@@ -90,9 +108,10 @@ class Here:
                 self._open.move_to_end(name)
             return held
 
-    def whole(self, name: str) -> bytes:
-        require_size(self.folder / name, self.files[name][0])
-        return (self.folder / name).read_bytes()
+    def whole(self, name: str) -> memoryview:
+        """Mapped, not copied."""
+        held = self.open(name)
+        return held.slice(np.dtype("u1"), 0, 0, held.size).data
 
     def check(self, name: str) -> None:
         require_size(self.folder / name, self.files[name][0])

@@ -12,11 +12,11 @@ import numpy as np
 from data_pipeline.prepared import Prepared, Split
 from data_pipeline.shards import token_dtype
 from data_pipeline.stored.held import Held
-from data_pipeline.stored.names import DocumentNames
+from data_pipeline.stored.listed import Listed, listed_of
 from data_pipeline.stored.shard_index import ShardIndex
 from data_pipeline.stored.storage import Storage
 
-_OPEN = 64
+_OPEN = 16
 """Indices and lists of names that a stream holds open at once."""
 
 
@@ -63,7 +63,7 @@ class Stream:
         sizes = [prepared.files[f"{shard}.bin"][0] // self._dtype.itemsize for shard in self.shards]
         self.first_tokens = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
         """int64[shards + 1]: of each shard, then the end."""
-        self._indices: OrderedDict[int, tuple[ShardIndex, DocumentNames]] = OrderedDict()
+        self._indices: OrderedDict[int, tuple[ShardIndex, Listed]] = OrderedDict()
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[type[Stream], tuple[Prepared, Storage, str, Split]]:
@@ -113,18 +113,18 @@ class Stream:
     def index(self, shard: int) -> ShardIndex:
         return self._opened(shard)[0]
 
-    def names(self, shard: int) -> DocumentNames:
-        """Ids of the documents of a shard."""
+    def listed(self, shard: int) -> Listed:
+        """What is on record of the documents of a shard."""
         return self._opened(shard)[1]
 
-    def _opened(self, shard: int) -> tuple[ShardIndex, DocumentNames]:
+    def _opened(self, shard: int) -> tuple[ShardIndex, Listed]:
         with self._lock:
             found = self._indices.get(shard)
             if found is None:
                 name = self.shards[shard]
                 tokens = int(self.first_tokens[shard + 1] - self.first_tokens[shard])
                 index = ShardIndex(self._storage.open(f"{name}.idx"), f"{name}.idx", tokens)
-                found = self._indices[shard] = index, DocumentNames(self._storage, name)
+                found = self._indices[shard] = index, listed_of(self._storage, name)
                 if len(self._indices) > _OPEN:
                     self._indices.popitem(last=False)
             else:

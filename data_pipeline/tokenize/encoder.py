@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 KNOWN_ENDS = (
     "<|endoftext|>", "</s>", "<|end_of_text|>", "<eos>", "<|endofdocument|>", "<|eos|>", "[EOS]", "[SEP]",
 )  # fmt: skip
+_AT_ONCE = 2**21  # characters
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
@@ -44,8 +45,11 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Ids of each text, ending with the end-of-document token; int32[tokens]. Uses all cores."""
-        encoded = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [ended(encoding.ids, self.end_id) for encoding in encoded]
+        ids: list[np.ndarray] = []
+        for batch in _batches(texts):
+            encoded = self.tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+            ids += [ended(encoding.ids, self.end_id) for encoding in encoded]
+        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=False)
@@ -62,6 +66,20 @@ def ended(ids: Sequence[int] | np.ndarray, end_id: int) -> np.ndarray:
     array[:-1] = ids
     array[-1] = end_id
     return array
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Runs of texts that the library encodes together: it takes about 100 bytes of memory for each of their characters."""
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        if batch and size + len(text) > _AT_ONCE:
+            yield batch
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text)
+    if batch:
+        yield batch
 
 
 def train_encoder(recipe: Recipe, texts: Sequence[str], vocab_size: int) -> Encoder:
@@ -85,9 +103,8 @@ def load_encoder(path: Path, end: str | None = None) -> Encoder:
     except Exception as error:  # the library raises plain Exception for whatever is wrong in the file
         raise _page_error(file, f"is not a tokenizer.json: {error}", "save it with `tokenizer.save`") from None
     present = tokenizer.get_vocab(with_added_tokens=True)
-    names = KNOWN_ENDS if end is None else (end,)
-    if path.is_dir() and end is None and (said := _said_end(path)):
-        names = (said, *(name for name in KNOWN_ENDS if name != said))
+    said = _said_end(file.parent) if path.is_dir() else None
+    names = [end] if end is not None else list(dict.fromkeys([*([said] if said else []), *KNOWN_ENDS]))
     found = next((name for name in names if name in present), None)
     if found is None:
         message = f"has none of the end-of-document tokens {', '.join(names)}"

@@ -11,19 +11,22 @@ import json
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from data_pipeline.loader import Loader
-from data_pipeline.stored.orders import order_of
+from data_pipeline.stored.live import Live
+from data_pipeline.stored.orders import order_of, own_order
 from data_pipeline.stored.storage import open_data
 from orchestrator.engines import make_engine
 from orchestrator.engines.base import Device
 from orchestrator.errors import CheckpointError, CommandError, OrchestratorError
 from orchestrator.planning import Plan, make_plan
 from orchestrator.spec import ClusterSpec, load_run
+from orchestrator.training.callbacks.admissions import Admissions
 from orchestrator.training.callbacks.checkpoints import Checkpoints
 from orchestrator.training.callbacks.guard import Guard
 from orchestrator.training.callbacks.ledger import Ledger
@@ -76,14 +79,17 @@ def _train(
     nodes = gang.gather(node)
     require_groups_on_one_node(plan.layout, nodes)
     device = _device(plan, local_rank)
-    prepared, storage = open_data(execution["data"], capacity=spec.data.cache)
+    live: Live | None = None
+    if spec.data.live:
+        live = Live(Path(execution["data"]), partial(own_order, sequence_length=plan.sequence_length, seed=plan.seed))
+    prepared, storage = live.first if live else open_data(execution["data"], capacity=spec.data.cache)
     order = order_of(
         spec.data.order, prepared, storage, sequence_length=plan.sequence_length, seed=plan.seed,
         samples=plan.batch.samples_after(plan.total_steps), cache=folder.order,
     )  # fmt: skip
     loader = Loader(
         prepared, storage=storage, sequence_length=plan.sequence_length, seed=plan.seed, order=order,
-        apart=spec.data.documents == "apart",
+        apart=spec.data.documents == "apart", live=live,
     )  # fmt: skip
     _require_vocabulary(plan, loader.prepared.vocab_size)
     engine = make_engine(plan.engine)
@@ -105,7 +111,8 @@ def _train(
 
 def _callbacks(run: Run, restored: Manifest | None) -> list[Callback]:
     """In the order they act: guard before anything is written, checkpoints after all that belongs to the step."""
-    writers: list[Callback] = [Ledger(), Metrics()] if run.gang.leads else []
+    admissions = [Admissions(run.loader.live)] if run.loader.live else []
+    writers: list[Callback] = [*admissions, Ledger(), Metrics()] if run.gang.leads else []
     validation: list[Callback] = [Validation()] if run.plan.spec.training.validation else []
     finished = run.gang.from_leader([manifest.step for manifest in find(run.dir.checkpoints).good])
     good = [step for step in finished if step <= run.step] if restored else []

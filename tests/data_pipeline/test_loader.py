@@ -15,9 +15,11 @@ import torch
 from data_pipeline.build import writing as stages
 from data_pipeline.loader import Loader
 from data_pipeline.mixture import load_mixture
+from data_pipeline.order import Stage
 from data_pipeline.prepare import prepare
 from data_pipeline.prepared import Prepared
 from data_pipeline.shards import Shard
+from data_pipeline.stored.orders import own_order
 from orchestrator.errors import DataError
 from tests.data_pipeline.conftest import write_texts
 
@@ -158,6 +160,22 @@ def test_the_documents_of_a_sample_are_those_of_its_origin(prepared: Prepared) -
     assert held.documents is not None
     ends = held.tokens[:, :-1] == prepared.end_id
     assert torch.equal(held.documents[:, 1:] != held.documents[:, :-1], ends), "a new document after every end"
+
+
+def test_batches_of_each_stage_have_its_length(prepared: Prepared) -> None:
+    """A stage of short sequences cuts what one of long ones would read whole: together they repeat and skip nothing."""
+    weights = tuple(source.weight for source in prepared.sources)
+    stages = (Stage(samples=32, weights=weights, sequence_length=8), Stage(weights=weights, sequence_length=LENGTH))
+    ours = Loader(prepared, sequence_length=LENGTH, seed=5, order=own_order(prepared, LENGTH, 5, stages=stages), apart=True)
+    arrays = [np.arange(first, first + 16) for first in range(0, 96, 16)]
+    batches = list(ours.batches(arrays, workers=1))
+    assert [tuple(batch.tokens.shape) for batch in batches] == [(16, 9), (16, 9), *[(16, LENGTH + 1)] * 4]
+    for array, batch in zip(arrays, batches, strict=True):
+        assert batch.documents is not None
+        for row, tokens, origin in zip(batch.documents, batch.tokens, ours.describe(array), strict=True):
+            assert len(row) == len(tokens) == sum(span.end - span.start for span in origin.spans)
+    with pytest.raises(ValueError, match="samples of several lengths are no one array"):
+        ours.tokens(np.arange(24, 40))
 
 
 def loader_threads() -> list[threading.Thread]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from data_pipeline.shards import Shard, ShardWriter, bin_path, idx_path, token_dtype
+from data_pipeline.shards import Shard, ShardWriter, bin_path, idx_path, index_of, token_dtype
 from orchestrator.errors import DataError
 from tests.data_pipeline.golden.make_golden import DOCUMENTS
 
@@ -56,6 +57,69 @@ def test_bytes_equal_what_megatron_writes_here_and_it_reads_ours(tmp_path: Path,
         assert (tmp_path / f"ours.{ending}").read_bytes() == (tmp_path / f"theirs.{ending}").read_bytes()
     read_by_them = indexed.IndexedDataset(str(prefix))
     assert [read_by_them[number].tolist() for number in range(len(read_by_them))] == documents
+
+
+@pytest.fixture
+def indexed() -> Any:
+    return pytest.importorskip("megatron.core.datasets.indexed_dataset", exc_type=ImportError)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", ["uint16", "int32"])
+def test_reads_what_megatron_writes_with_several_sequences_or_none_in_a_document(
+    tmp_path: Path, indexed: Any, dtype: str
+) -> None:
+    import torch
+
+    sequences = [[[1, 2], [3], []], [], [[4, 5, 6]], [], [[]], [[7], [8, 9]]]
+    builder = indexed.IndexedDatasetBuilder(str(tmp_path / "theirs.bin"), dtype=np.dtype(dtype).type)
+    for document in sequences:
+        ids = [id for sequence in document for id in sequence]
+        builder.add_document(torch.tensor(ids, dtype=torch.int64), [len(sequence) for sequence in document])
+    builder.finalize(str(tmp_path / "theirs.idx"))
+    theirs, ours = indexed.IndexedDataset(str(tmp_path / "theirs")), Shard(tmp_path / "theirs")
+    assert [ours[number].tolist() for number in range(len(ours))] == [one for document in sequences for one in document]
+    assert [theirs[number].tolist() for number in range(len(theirs))] == [ours[number].tolist() for number in range(len(ours))]
+    assert ours.documents.tolist() == theirs.document_indices.tolist() == [0, 3, 3, 4, 4, 5, 7]
+    assert ours.lengths.tolist() == theirs.sequence_lengths.tolist()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", ["uint16", "int32"])
+def test_megatron_reads_ours_with_empty_documents_from_any_array(tmp_path: Path, indexed: Any, dtype: str) -> None:
+    chance = np.random.default_rng(1)
+    kinds = [np.int64, np.int32, np.uint16, np.uint32]
+    documents = [chance.integers(0, 60_000, size).astype(kinds[size % 4]) for size in [0, 5, 0, 0, 2000, 1, 30, 0]]
+    documents.append(np.arange(20, dtype=np.int32)[::3])
+    with ShardWriter(tmp_path / "ours", np.dtype(dtype)) as shard:
+        for document in documents:
+            shard.add(document)
+        assert shard.tokens == sum(map(len, documents))
+    theirs = indexed.IndexedDataset(str(tmp_path / "ours"))
+    assert theirs.index.dtype == np.dtype(dtype)
+    assert [theirs[number].tolist() for number in range(len(theirs))] == [document.tolist() for document in documents]
+    assert theirs.get(4, offset=7, length=3).tolist() == documents[4][7:10].tolist()
+    assert theirs.document_indices.tolist() == list(range(len(documents) + 1))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", ["uint16", "int32"])
+def test_offsets_beyond_32_bits_are_megatrons(tmp_path: Path, indexed: Any, dtype: str) -> None:
+    """Lengths as of 12 GB of tokens; the .bin is a hole in the file system, so that both readers can be asked."""
+    lengths = np.array([2**30, 7, 2**31 - 1, 0, 3], "<i4")
+    kind = np.dtype(dtype).newbyteorder("<")
+    (tmp_path / "ours.idx").write_bytes(index_of(lengths, kind))
+    with indexed._IndexWriter(str(tmp_path / "theirs.idx"), kind.type) as writer:
+        writer.write(lengths.tolist(), None, list(range(len(lengths) + 1)))
+    assert (tmp_path / "ours.idx").read_bytes() == (tmp_path / "theirs.idx").read_bytes()
+    total = int(lengths.sum(dtype=np.int64))
+    with (tmp_path / "ours.bin").open("wb") as file:
+        file.truncate(total * kind.itemsize)
+        file.seek((total - 3) * kind.itemsize)
+        file.write(np.array([5, 6, 7], kind).tobytes())
+    ours, theirs = Shard(tmp_path / "ours"), indexed.IndexedDataset(str(tmp_path / "ours"))
+    assert ours[4].tolist() == theirs[4].tolist() == [5, 6, 7]
+    assert ours.starts.tolist() == [0, 2**30, 2**30 + 7, 2**30 + 7 + 2**31 - 1, 2**30 + 7 + 2**31 - 1]
 
 
 def test_an_empty_shard_is_readable(tmp_path: Path) -> None:

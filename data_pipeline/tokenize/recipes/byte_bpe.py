@@ -12,7 +12,7 @@ no split leaves whole, so that no merge can make it out of text (BLOOM's own `</
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from data_pipeline.tokenize.recipes import RECIPES, Recipe
 
@@ -21,6 +21,22 @@ if TYPE_CHECKING:
 
 END = "<|endoftext|>"
 _BLOOM = r" ?[^(\s|[.,!?…。，、।۔،])]+"
+
+
+def _gpt2() -> Any:
+    from tokenizers import pre_tokenizers
+
+    return pre_tokenizers.ByteLevel(add_prefix_space=False)
+
+
+def _bloom() -> Any:
+    from tokenizers import Regex, pre_tokenizers
+
+    words = pre_tokenizers.Split(Regex(_BLOOM), behavior="isolated")
+    return pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+_SPLITS = {"gpt2": _gpt2, "bloom": _bloom}
 
 
 @RECIPES.register
@@ -34,26 +50,10 @@ class ByteBPE(Recipe):
 
     def learn(self, texts: Sequence[str], vocab_size: int) -> Tokenizer:
         """The end of document is id 0, then come the bytes. The texts in any order give the same tokenizer."""
-        from tokenizers import (
-            AddedToken,
-            Regex,
-            Tokenizer,
-            decoders,
-            models,
-            pre_tokenizers,
-            processors,
-            trainers,
-        )
+        from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-        splits = {
-            "gpt2": lambda: pre_tokenizers.ByteLevel(add_prefix_space=False),
-            "bloom": lambda: pre_tokenizers.Sequence([
-                pre_tokenizers.Split(Regex(_BLOOM), behavior="isolated"),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-            ]),
-        }  # fmt: skip
         tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = splits[self.split]()
+        tokenizer.pre_tokenizer = _SPLITS[self.split]()
         tokenizer.decoder = decoders.ByteLevel()
         tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
         trainer = trainers.BpeTrainer(

@@ -65,7 +65,7 @@ class Unigram(Recipe):
         from sentencepiece import sentencepiece_model_pb2
         from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-        learnt = sentencepiece_model_pb2.ModelProto.FromString(model)
+        learnt = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
         pieces = [(piece.piece, piece.score) for piece in learnt.pieces]
         tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=self.byte_fallback))
         steps: list[Any] = [normalizers.Prepend(_SPACE), normalizers.Replace(" ", _SPACE)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from data_pipeline.loader import Origin
+from orchestrator.training.lineage import row_of
 from orchestrator.training.run import Callback, Run, Step
 from orchestrator.training.rundir import append_line, cut_torn_tail, last_line
 
@@ -32,11 +33,8 @@ class Ledger(Callback):
         self._logged = step.number
         first, end = step.batch.first_sample, step.batch.samples_after
         if end - 1 not in self._origins:
-            found = run.loader.describe(np.arange(first, max(end, first + AHEAD), dtype=np.int64))
+            ahead = min(first + AHEAD, run.plan.batch.samples_after(run.plan.total_steps))
+            found = run.loader.describe(np.arange(first, max(end, ahead) if run.loader.there(ahead) else end, dtype=np.int64))
             self._origins = {origin.sample: origin for origin in found}
-        rows = [
-            [origin.sample, origin.source, origin.epoch,
-             [[span.shard, span.document, span.start, span.end] for span in origin.spans]]
-            for origin in (self._origins[sample] for sample in range(first, end))
-        ]  # fmt: skip
+        rows = [row_of(self._origins[sample]) for sample in range(first, end)]
         append_line(run.dir.ledger, {"step": step.number, "samples": rows})

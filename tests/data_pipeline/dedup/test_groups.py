@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_pipeline.dedup.groups import clusters, copies, frequent, neighbours, pairs_of
-from data_pipeline.steps import MARKS, ROWS
+from data_pipeline.surveys import MARKS, ROWS
 
 ROW = st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 5), st.integers(0, 3))
 

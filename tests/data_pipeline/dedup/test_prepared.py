@@ -13,7 +13,7 @@ from data_pipeline.mixture import load_mixture
 from data_pipeline.prepare import prepare
 from data_pipeline.shards import Shard
 from data_pipeline.steps import Drop, Wide
-from data_pipeline.tokenize import load_encoder
+from data_pipeline.tokenize.encoder import load_encoder
 from tests.data_pipeline.conftest import WORDS
 from tests.data_pipeline.steps.conftest import steps_of
 from tests.data_pipeline.steps.run_wide import run_wide

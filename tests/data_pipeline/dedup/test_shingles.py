@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_pipeline.dedup import shingles
 from data_pipeline.dedup.shingles import shingles_of, words_of
 from data_pipeline.measures.view import TextView
 from tests.data_pipeline.measures.texts import DOCUMENTS
@@ -46,8 +48,17 @@ def test_n_grams_of_real_texts_are_equal_where_their_words_are() -> None:
     seen: dict[tuple[str, ...], int] = {}
     for _, text in DOCUMENTS:
         found = words(text)
-        shingles = shingles_of(text, 5).tolist()
-        assert len(shingles) == max(0, len(found) - 4)
-        for place, shingle in enumerate(shingles):
+        hashes = shingles_of(text, 5).tolist()
+        assert len(hashes) == max(0, len(found) - 4)
+        for place, shingle in enumerate(hashes):
             assert seen.setdefault(tuple(found[place : place + 5]), shingle) == shingle
     assert len(set(seen.values())) >= len(seen) - 1
+
+
+@pytest.mark.parametrize("piece", [1, 7, 100])
+def test_long_texts_are_split_in_pieces_that_nobody_sees(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    texts = [text for _, text in DOCUMENTS] + ["", " ", "no blank in it".replace(" ", ""), "a " * 50]
+    expected = [shingles_of(text, 3) for text in texts]
+    monkeypatch.setattr(shingles, "_PIECE", piece)
+    for text, hashes in zip(texts, expected, strict=True):
+        assert np.array_equal(shingles_of(text, 3), hashes)

@@ -13,7 +13,7 @@ from simhash import Simhash
 
 from data_pipeline.dedup.simhash import block_keys, fingerprint, near, windows, without_punctuation
 from data_pipeline.measures.hashing import mixed
-from data_pipeline.steps import ROWS
+from data_pipeline.surveys import ROWS
 from tests.data_pipeline.measures.texts import DOCUMENTS
 
 
@@ -25,6 +25,11 @@ def test_fingerprints_are_those_of_the_package_on_real_texts() -> None:
     for _, text in DOCUMENTS:
         hashes = windows(mixed(without_punctuation(text) + np.uint64(1)), 6)
         assert fingerprint(hashes) == published(hashes)
+
+
+def test_fingerprints_of_long_texts_are_those_of_the_package() -> None:
+    hashes = mixed(np.arange(40_000, dtype=np.uint64))
+    assert fingerprint(hashes) == published(hashes)
 
 
 @settings(deadline=None)

@@ -31,7 +31,7 @@ SINGLE = [
     ("samples longer than an epoch", (12, 9, 64, 40, 11, "1,0,0")),
     ("sequence length 1", (20, 9, 1, 90, 2, "1,0,0")),
     ("odd sequence length", (200, 60, 37, 400, 2, "1,0,0")),
-    ("training part", (300, 50, 64, 300, 42, "949,50,1")),
+    ("training part", (300, 50, 64, 300, 42, "949,41,10")),
     ("training part, uneven", (301, 50, 64, 90, 42, "0.7,0.2,0.1")),
     ("long samples", (400, 300, 2048, 60, 42, "98,2,0")),
     ("seed 0", (80, 60, 16, 333, 0, "1,0,0")),
@@ -81,9 +81,8 @@ def theirs(prefixes: list[Path], weights: list[float] | None, *, length: int, sa
         tokenizer=Tokenizer(), reset_position_ids=False, reset_attention_mask=False, eod_mask_loss=False,
         create_attention_mask=False, **more,
     )  # fmt: skip
-    sizes = [None if samples is None and number == part else samples or 0 for number in range(3)]
-    if samples is None:
-        sizes = [None, None, None]
+    others = None if weights is None else 0
+    sizes = [samples if number == part else others for number in range(3)]
     return BlendedMegatronDatasetBuilder(GPTDataset, sizes, lambda: True, config).build()[part]
 
 
@@ -120,14 +119,14 @@ def test_the_index_of_one_source(tmp_path: Path, dtype: str, documents: int, lon
     assert_equal_arrays(order.sources[0], dataset)
     assert len(order) == len(dataset)
     for sample in (0, len(dataset) // 2, len(dataset) - 1):
-        assert tokens_of(order, [prefix], sample) == dataset[sample]["tokens"].tolist() + [dataset[sample]["labels"][-1].item()]
+        assert tokens_of(order, [prefix], sample) == [*dataset[sample]["tokens"].tolist(), dataset[sample]["labels"][-1].item()]
 
 
 @pytest.mark.parametrize(("weights", "samples"), [case for _, case in BLENDS], ids=[name for name, _ in BLENDS])
 def test_the_indices_of_a_blend(tmp_path: Path, weights: list[float] | None, samples: int | None) -> None:
     count = len(weights) if weights else 2 if samples else 4
     prefixes = [shard(tmp_path / f"s{number}", 40 + 60 * number, 50, seed=number) for number in range(count)]
-    said = {"length": 32, "samples": samples, "seed": 1234, "split": "95,5,0"}
+    said = {"length": 32, "samples": samples, "seed": 1234, "split": "70,30,0"}
     dataset, order = theirs(prefixes, weights, **said), ours(prefixes, weights, **said)
     for index, source in zip(order.sources, dataset.datasets, strict=True):
         assert_equal_arrays(index, source)
@@ -136,7 +135,7 @@ def test_the_indices_of_a_blend(tmp_path: Path, weights: list[float] | None, sam
         assert built.dtype == expected.dtype
         np.testing.assert_array_equal(built, expected)
     for sample in (0, 17, len(dataset) - 1):
-        assert tokens_of(order, prefixes, sample) == dataset[sample]["tokens"].tolist() + [dataset[sample]["labels"][-1].item()]
+        assert tokens_of(order, prefixes, sample) == [*dataset[sample]["tokens"].tolist(), dataset[sample]["labels"][-1].item()]
 
 
 @pytest.mark.parametrize("drop_last", [True, False])

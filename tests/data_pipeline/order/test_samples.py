@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from data_pipeline.order import LARGEST_BLOCK, SampleOrder, slots_of, validation_windows
-from data_pipeline.order.shuffle import keys_of, permute
+from data_pipeline.order import SampleOrder, validation_windows
+from data_pipeline.order.shares import LARGEST_BLOCK, block_of, whole_numbers
 from orchestrator.errors import DataError
 
 
@@ -43,13 +43,6 @@ GOLDEN_FAR = (1, 6000000000, 330)
 GOLDEN_VALIDATION = [(0, 30), (1, 30), (0, 70), (0, 10), (1, 40), (0, 80)]
 
 
-@settings(max_examples=60, deadline=None)
-@given(size=some.integers(1, 3000), key=some.integers(0, 2**64 - 1))
-def test_one_key_gives_a_permutation(size: int, key: int) -> None:
-    keys = np.full(size, key, dtype=np.uint64)
-    assert sorted(permute(np.arange(size), size, keys)) == list(range(size))
-
-
 @settings(max_examples=30, deadline=None)
 @given(
     sources=some.lists(some.tuples(some.integers(12, 400), some.integers(1, 9)), min_size=1, max_size=4),
@@ -60,7 +53,7 @@ def test_every_epoch_of_every_source_sees_every_window_once(
 ) -> None:
     tokens, weights = zip(*sources, strict=True)
     shuffled = order(tokens_per_source=tokens, weights=weights, seed=seed)
-    block = sum(slots_of(weights))
+    block = sum(shares_of(*weights))
     located = shuffled.locate(
         np.arange(600 // block * block)
     )  # epochs may meet inside a block
@@ -80,9 +73,9 @@ def test_every_token_but_the_first_is_predicted_once_in_an_epoch() -> None:
 @pytest.mark.parametrize("weights", [(0.5, 0.3, 0.2), (7, 2, 1), (0.125, 0.125, 0.75), (1 / 3, 1 / 3, 1 / 3)])
 def test_weights_are_exact_in_every_block(weights: tuple[float, ...]) -> None:
     blended = order(weights=weights)
-    source, _, _ = blended.locate(np.arange(50 * sum(slots_of(weights))))
-    for block in source.reshape(50, sum(slots_of(weights))):
-        shares = np.bincount(block, minlength=3) / sum(slots_of(weights))
+    source, _, _ = blended.locate(np.arange(50 * sum(shares_of(*weights))))
+    for block in source.reshape(50, sum(shares_of(*weights))):
+        shares = np.bincount(block, minlength=3) / sum(shares_of(*weights))
         assert shares == pytest.approx(np.array(weights) / sum(weights), abs=1e-12)
 
 
@@ -91,26 +84,39 @@ def test_blocks_differ_in_their_order() -> None:
     assert len({tuple(block) for block in source.reshape(100, 10)}) > 90
 
 
+def shares_of(*weights: float) -> list[int]:
+    size, whole, fraction = block_of(whole_numbers(weights), 1, sources=len(weights))
+    assert not any(fraction)
+    assert sum(whole) == size
+    return whole
+
+
 @pytest.mark.parametrize(
     ("weights", "slots"),
     [
-        ((1.0,), (1,)),
-        ((0.7, 0.2, 0.1), (7, 2, 1)),
-        ((2.0, 4.0), (1, 2)),
-        ((1e-3, 0.999), (1, 999)),
-        ((1e-9, 1.0), (1, LARGEST_BLOCK - 1)),
+        ((1.0,), [1]),
+        ((0.7, 0.2, 0.1), [7, 2, 1]),
+        ((2.0, 4.0), [1, 2]),
+        ((1e-3, 0.999), [1, 999]),
     ],
 )
-def test_slots_are_the_smallest_exact_block(weights: tuple[float, ...], slots: tuple[int, ...]) -> None:
-    assert slots_of(weights) == slots
+def test_a_block_is_the_smallest_that_is_exact(weights: tuple[float, ...], slots: list[int]) -> None:
+    assert shares_of(*weights) == slots
 
 
 def test_shares_that_need_too_large_a_block_are_rounded() -> None:
     weights = (1_234_567.0, 7_654_321.0, 1_111_113.0)
-    slots = slots_of(weights)
+    slots = shares_of(*weights)
     assert sum(slots) == LARGEST_BLOCK
     for share, weight in zip(slots, weights, strict=True):
         assert abs(share / LARGEST_BLOCK - weight / sum(weights)) < 1 / LARGEST_BLOCK
+
+
+def test_shares_that_rounding_would_distort_are_fractions_of_a_block() -> None:
+    size, whole, fraction = block_of(whole_numbers((1e-9, 1.0)), 1, sources=2)
+    shares = (np.array(whole) + np.array(fraction) / 2**32) / size
+    assert whole == [0, 8191]
+    assert shares == pytest.approx([1e-9, 1 - 1e-9], rel=1e-4)
 
 
 @settings(max_examples=30, deadline=None)
@@ -141,23 +147,6 @@ def test_epochs_and_sources_have_orders_of_their_own() -> None:
     source, epoch, start = alike.locate(np.arange(400))
     runs = [start[(source == s) & (epoch == e)].tolist() for s in (0, 1) for e in (0, 1)]
     assert len({tuple(run) for run in runs}) == 4
-
-
-@pytest.mark.parametrize("size", [3, 4, 40])
-def test_permutations_are_drawn_evenly(size: int) -> None:
-    """Each place goes everywhere equally often over many keys (chi-squared, far tail)."""
-    draws = 20_000
-    keys = keys_of(11, np.arange(draws), domain=1)
-    for place in (0, size // 2):
-        seen = np.bincount(permute(np.full(draws, place), size, keys), minlength=size)
-        chi_squared = float(((seen - draws / size) ** 2 / (draws / size)).sum())
-        assert chi_squared < size + 6 * (2 * size) ** 0.5
-
-
-def test_neighbours_do_not_stay_neighbours() -> None:
-    places = permute(np.arange(100_000), 100_000, np.full(100_000, 3, dtype=np.uint64))
-    assert abs(np.corrcoef(np.arange(100_000), places)[0, 1]) < 0.02
-    assert (np.abs(np.diff(places)) == 1).mean() < 0.001
 
 
 def test_a_source_shorter_than_a_sample_is_refused_with_the_numbers() -> None:

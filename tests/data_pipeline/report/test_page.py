@@ -111,7 +111,7 @@ def test_what_to_look_at() -> None:
 
 def test_documents_that_vanish_are_said() -> None:
     lost = {**NEWS, "exact_copies": 7}
-    assert [heed.said for heed in heeds(facts(sources={"news": lost}), None)][0] == "1 of 1 sources: documents read, dropped and kept do not add up"
+    assert next(heed.said for heed in heeds(facts(sources={"news": lost}), None)) == "1 of 1 sources: documents read, dropped and kept do not add up"
 
 
 def test_what_a_run_took_stands_beside_what_was_asked() -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from data_pipeline.sources import SOURCES, Block, Document, Rejected, Source
-
-S = TypeVar("S", bound=Source)
 
 
 def source(kind: str, folder: Path, **said: Any) -> Any:

@@ -29,7 +29,9 @@ def lines(texts: list[str]) -> bytes:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "a.jsonl").write_bytes(lines([f"a {number}" for number in range(300)]))
-    (tmp_path / "b.jsonl.zst").write_bytes(zstandard.compress(lines([f"b {number}" for number in range(300)])))
+    (tmp_path / "b.jsonl.zst").write_bytes(
+        zstandard.compress(lines([f"b {number}" for number in range(300)]))
+    )
     table = pyarrow.table({"text": [f"c {number}" for number in range(300)], "other": list(range(300))})
     pyarrow.parquet.write_table(table, tmp_path / "c.parquet", row_group_size=40)
     (tmp_path / "d.txt").write_text("---".join(f"d {number}" for number in range(300)))
@@ -53,7 +55,9 @@ def test_blocks_are_about_as_large_as_asked(folder: Path) -> None:
     assert (one.name, one.size) == ("e00.txt ... e19.txt", sum(len(f"e {number}") for number in range(20)))
 
 
-def test_a_large_file_of_lines_is_cut_and_its_ids_do_not_tell_where(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_of_lines_is_cut_and_its_ids_do_not_tell_where(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(records, "LARGE", 500)
     found = source("files", folder, paths="a.jsonl")
     whole = list(found.documents())
@@ -65,7 +69,10 @@ def test_a_large_file_of_lines_is_cut_and_its_ids_do_not_tell_where(folder: Path
 
 
 @settings(max_examples=200, deadline=None)
-@given(texts=st.lists(st.text(st.characters(codec="utf-8"), max_size=30), min_size=1, max_size=30), data=st.data())
+@given(
+    texts=st.lists(st.text(st.characters(codec="utf-8"), max_size=30), min_size=1, max_size=30),
+    data=st.data(),
+)
 def test_every_line_is_in_one_range(tmp_path_factory: Any, texts: list[str], data: st.DataObject) -> None:
     raw = b"\n".join(json.dumps({"text": text}, ensure_ascii=False).encode() for text in texts)
     raw += b"\n" * data.draw(st.integers(0, 2))
@@ -88,7 +95,9 @@ def test_every_line_is_in_one_range(tmp_path_factory: Any, texts: list[str], dat
     cut=st.integers(1, 7),
     longest=st.integers(0, 12),
 )
-def test_pieces_are_those_of_split_however_the_bytes_arrive(raw: bytes, separator: bytes, cut: int, longest: int) -> None:
+def test_pieces_are_those_of_split_however_the_bytes_arrive(
+    raw: bytes, separator: bytes, cut: int, longest: int
+) -> None:
     found = list(pieces((raw[at : at + cut] for at in range(0, len(raw), cut)), separator, longest))
     expected = raw.split(separator)
     expected = expected if expected[-1] else expected[:-1]

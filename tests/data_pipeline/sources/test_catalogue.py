@@ -1,4 +1,4 @@
-"""What a catalogue page says of a corpus holds in every mixture that names it, and its mistakes are told with its lines."""
+"""What a catalogue page says of a corpus holds in every mixture that names it; its mistakes have its lines."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def write(folder: Path, pages: dict[str, str]) -> None:
 
 
 def mixture(folder: Path, sources: str) -> MixturePage:
-    write(folder, {"page/mix.yaml": f"sources:\n{sources}\ntokenizer: {{train: byte_bpe, vocab_size: 300}}\n"})
+    write(
+        folder, {"page/mix.yaml": f"sources:\n{sources}\ntokenizer: {{train: byte_bpe, vocab_size: 300}}\n"}
+    )
     path = folder / "page" / "mix.yaml"
     return validate(resolve(read_page_tree(path), path.parent), page_model())
 
@@ -47,7 +49,13 @@ def test_a_source_is_what_its_page_says(tmp_path: Path, where: str, named: str) 
     write(tmp_path, {where: CORPUS})
     (source,) = mixture(tmp_path, f"  - {{catalogue: {named}, weight: 0.3}}").sources
     home = (tmp_path / where).parent
-    assert (source.name, source.kind, source.language, source.licence, source.weight) == ("wiki", "files", "fr", "CC-BY-SA-4.0", 0.3)
+    assert (source.name, source.kind, source.language, source.licence, source.weight) == (
+        "wiki",
+        "files",
+        "fr",
+        "CC-BY-SA-4.0",
+        0.3,
+    )
     assert (source.max_epochs, source.limit, source.paths) == (4, 10**10, (str(home / "texts/*.jsonl"),))  # type: ignore[attr-defined]
     assert [step.step for step in source.steps] == ["filter_remove_empty_docs", "quality"]
     assert source.steps[1].stop_words == str(home / "words.txt")  # type: ignore[attr-defined]
@@ -57,13 +65,25 @@ def test_what_the_mixture_says_itself_comes_first(tmp_path: Path) -> None:
     write(tmp_path, {"page/catalogue/wiki.yaml": CORPUS})
     lines = "  - {catalogue: wiki, name: own, paths: mine.jsonl, steps: [dedup_document], max_epochs: 1}\n  - {catalogue: wiki}"
     own, plain = mixture(tmp_path, lines).sources
-    assert (own.name, own.paths, [step.step for step in own.steps], own.max_epochs) == ("own", ("mine.jsonl",), ["dedup_document"], 1)  # type: ignore[attr-defined]
+    assert (own.name, own.paths, [step.step for step in own.steps], own.max_epochs) == (
+        "own",
+        ("mine.jsonl",),
+        ["dedup_document"],
+        1,
+    )  # type: ignore[attr-defined]
     assert (own.language, own.licence) == ("fr", "CC-BY-SA-4.0")
     assert (plain.name, plain.weight) == ("wiki", None)
 
 
 def test_addresses_and_absolute_paths_stay(tmp_path: Path) -> None:
-    write(tmp_path, {"page/catalogue/wiki.yaml": CORPUS.replace("texts/*.jsonl", "[s3://bucket/a.jsonl, /abs/b.jsonl, c.jsonl]")})
+    write(
+        tmp_path,
+        {
+            "page/catalogue/wiki.yaml": CORPUS.replace(
+                "texts/*.jsonl", "[s3://bucket/a.jsonl, /abs/b.jsonl, c.jsonl]"
+            )
+        },
+    )
     (source,) = mixture(tmp_path, "  - {catalogue: wiki}").sources
     assert source.paths == ("s3://bucket/a.jsonl", "/abs/b.jsonl", str(tmp_path / "page/catalogue/c.jsonl"))  # type: ignore[attr-defined]
 
@@ -83,7 +103,9 @@ def test_pages_without_a_catalogue_are_as_before(tmp_path: Path) -> None:
     (CORPUS + "name: again\n", 9, "is said twice"),
     (CORPUS + "catalogue: other\n", 9, "names another one"),
 ])  # fmt: skip
-def test_a_mistake_in_a_catalogue_page_is_told_with_its_line(tmp_path: Path, corpus: str, line: int, message: str) -> None:
+def test_a_mistake_in_a_catalogue_page_is_told_with_its_line(
+    tmp_path: Path, corpus: str, line: int, message: str
+) -> None:
     write(tmp_path, {"page/catalogue/wiki.yaml": corpus})
     with pytest.raises(PageError, match=f"(?s)catalogue/wiki.yaml:{line}:.*{message}"):
         mixture(tmp_path, "  - {catalogue: wiki, weight: 1}")
@@ -95,7 +117,9 @@ def test_a_mistake_in_a_catalogue_page_is_told_with_its_line(tmp_path: Path, cor
     ("{catalogue: wiki, weigth: 1}", "mix.yaml:2:.*weigth: unknown key.*\n    fix: write `weight`"),
     ("{catalogue: wiki, weight: -1}", "mix.yaml:2:.*weight: expected more than 0"),
 ])  # fmt: skip
-def test_a_mistake_in_the_mixture_is_told_with_the_mixtures_line(tmp_path: Path, entry: str, message: str) -> None:
+def test_a_mistake_in_the_mixture_is_told_with_the_mixtures_line(
+    tmp_path: Path, entry: str, message: str
+) -> None:
     write(tmp_path, {"page/catalogue/wiki.yaml": CORPUS})
     with pytest.raises(PageError, match=message):
         mixture(tmp_path, f"  - {entry}")

@@ -1,4 +1,4 @@
-"""A folder of code becomes one document a file; what is not worth reading is told; licences are those the files give."""
+"""A folder of code becomes one document a file, with its licence; what is not worth reading is told."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def found(folder: Path, **said: Any) -> tuple[dict[str, Document], dict[str, str
 
 def test_one_document_a_file_with_its_language_and_licence(project: Path) -> None:
     documents, _ = found(project)
-    assert {name: (document.meta["language"], document.meta["license"]) for name, document in documents.items()} == {
+    assert {
+        name: (document.meta["language"], document.meta["license"]) for name, document in documents.items()
+    } == {
         "Makefile": ("makefile", "MIT"),
         "own/deep/x.lua": ("lua", "GPL-3.0"),
         "src/lib/a.h": ("c", "MIT"),
@@ -92,7 +94,10 @@ def test_files_left_out_have_a_reason(tmp_path: Path, name: str, content: str | 
 
 
 def test_code_that_only_speaks_of_generating_is_kept(tmp_path: Path) -> None:
-    write(tmp_path / "project", {"a.py": "import os\n" * 6 + "# this is automatically generated\n", "b.js": "var a = 1;\n" * 500})
+    write(
+        tmp_path / "project",
+        {"a.py": "import os\n" * 6 + "# this is automatically generated\n", "b.js": "var a = 1;\n" * 500},
+    )
     assert list(found(tmp_path)[0]) == ["a.py", "b.js"]
 
 
@@ -138,7 +143,9 @@ def test_links_are_not_followed(project: Path) -> None:
 
 
 def test_a_limit_draws_files_from_everywhere(tmp_path: Path) -> None:
-    write(tmp_path / "project", {f"{folder}/{name}.py": PYTHON for folder in "abcdefgh" for name in range(10)})
+    write(
+        tmp_path / "project", {f"{folder}/{name}.py": PYTHON for folder in "abcdefgh" for name in range(10)}
+    )
     limit = len(PYTHON) * 20
     folder = source("code_folder", tmp_path, paths=("project",), limit=limit)
     documents, _ = split(folder.documents())
@@ -158,7 +165,13 @@ def test_a_file_that_vanishes(project: Path) -> None:
 
 def test_a_folder_behind_an_address(tmp_path: Path) -> None:
     memory = fsspec.filesystem("memory")
-    memory.pipe({"/repository/LICENSE": MIT.encode(), "/repository/src/a.py": PYTHON.encode(), "/repository/vendor/b.py": b"x = 1\n"})
+    memory.pipe(
+        {
+            "/repository/LICENSE": MIT.encode(),
+            "/repository/src/a.py": PYTHON.encode(),
+            "/repository/vendor/b.py": b"x = 1\n",
+        }
+    )
     try:
         documents, rejected = read("code_folder", tmp_path, paths=("memory://repository",))
     finally:
@@ -181,7 +194,9 @@ _DIALECTS = {
 
 
 def test_suffixes_mean_what_they_mean_to_pygments() -> None:
-    """Several of its lexers may claim a suffix; ours must be among them, by its name or as a dialect of ours."""
+    """Several of its lexers may claim a suffix; ours must be among them, by its name or as a dialect of
+    ours.
+    """
     claims: dict[str, set[str]] = defaultdict(set)
     for name, aliases, patterns, _ in get_all_lexers(plugins=False):
         for pattern in patterns:
@@ -202,18 +217,27 @@ def test_a_shared_suffix_is_told_apart_by_the_text(name: str, text: str, languag
 
 def test_every_language_named_has_a_name_of_its_own() -> None:
     assert all(_code.known_language(language) == language for language in _code.LANGUAGES)
-    assert (_code.known_language("C++"), _code.known_language("elisp"), _code.known_language("fr")) == ("cpp", "emacs-lisp", None)
+    assert (_code.known_language("C++"), _code.known_language("elisp"), _code.known_language("fr")) == (
+        "cpp",
+        "emacs-lisp",
+        None,
+    )
 
 
 def test_licences_are_those_that_installed_packages_say_they_have() -> None:
     """Each distribution that gives one SPDX identifier and one licence file, both by its authors.
 
-    Few of the files hold several licences one after another, of which the metadata name another than the first.
+    Few of the files hold several licences one after another, of which the metadata name another than the
+    first.
     """
     compared, wrong = 0, []
     for distribution in metadata.distributions():
         said = distribution.metadata.get("License-Expression") or ""
-        files = [file for file in distribution.files or () if is_licence_file(file.name) and "-info" in file.parts[0]]
+        files = [
+            file
+            for file in distribution.files or ()
+            if is_licence_file(file.name) and "-info" in file.parts[0]
+        ]
         if said and " " not in said and len(files) == 1:
             recognised = licence_of(Path(str(files[0].locate())).read_text("utf-8", errors="replace"))
             compared += 1
@@ -238,5 +262,12 @@ def test_a_licence_that_is_not_recognised_is_not_guessed(tmp_path: Path) -> None
 
 
 def test_two_licence_files_are_a_choice(tmp_path: Path) -> None:
-    write(tmp_path / "project", {"LICENSE-MIT": MIT, "LICENSE-APACHE": "Apache License\nVersion 2.0, January 2004", "a.rs": "fn a() {}\n"})
+    write(
+        tmp_path / "project",
+        {
+            "LICENSE-MIT": MIT,
+            "LICENSE-APACHE": "Apache License\nVersion 2.0, January 2004",
+            "a.rs": "fn a() {}\n",
+        },
+    )
     assert found(tmp_path)[0]["a.rs"].meta["license"] == "Apache-2.0 OR MIT"

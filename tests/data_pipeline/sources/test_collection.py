@@ -26,7 +26,9 @@ FILES = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, count in FILES.items():
-        lines = [json.dumps({"text": f"{name} {number}", "id": f"{name}/{number}"}) for number in range(count)]
+        lines = [
+            json.dumps({"text": f"{name} {number}", "id": f"{name}/{number}"}) for number in range(count)
+        ]
         (tmp_path / f"{name}.jsonl.zst").write_bytes(zstandard.compress("\n".join(lines).encode()))
     return tmp_path
 
@@ -45,7 +47,11 @@ def test_a_source_for_each_language(folder: Path) -> None:
     }  # fmt: skip
     assert list(found) == sorted(found)
     documents = [record for record in found["mine.fr"].documents() if isinstance(record, Document)]
-    assert [document.text for document in documents] == ["fr_books 0", "fr_books 1", *(f"fr_wiki {number}" for number in range(4))]
+    assert [document.text for document in documents] == [
+        "fr_books 0",
+        "fr_books 1",
+        *(f"fr_wiki {number}" for number in range(4)),
+    ]
     assert {document.source for document in documents} == {"mine.fr"}
     assert documents[0].id == "fr_books.jsonl.zst:1"
 
@@ -58,9 +64,23 @@ def test_a_source_for_each_file(folder: Path) -> None:
 
 def test_what_the_collection_says_holds_for_its_sources(folder: Path) -> None:
     step = STEPS.get("dedup_document").model_validate({"step": "dedup_document"})
-    said = {"id_field": "id", "max_epochs": 3.0, "licence": "CC0-1.0", "longest": 1000, "weight": 2.0, "limit": 100_000}
-    found = source("collection", folder, paths="*.jsonl.zst", **said).model_copy(update={"steps": (step,)}).expanded()
-    assert all((member.id_field, member.max_epochs, member.licence, member.longest) == ("id", 3.0, "CC0-1.0", 1000) for member in found)
+    said = {
+        "id_field": "id",
+        "max_epochs": 3.0,
+        "licence": "CC0-1.0",
+        "longest": 1000,
+        "weight": 2.0,
+        "limit": 100_000,
+    }
+    found = (
+        source("collection", folder, paths="*.jsonl.zst", **said)
+        .model_copy(update={"steps": (step,)})
+        .expanded()
+    )
+    assert all(
+        (member.id_field, member.max_epochs, member.licence, member.longest) == ("id", 3.0, "CC0-1.0", 1000)
+        for member in found
+    )
     assert all(member.steps == (step,) for member in found)
     assert sum(member.weight for member in found) == pytest.approx(2.0)
     assert 99_980 <= sum(member.limit for member in found) <= 100_000
@@ -78,7 +98,11 @@ def test_a_listing_says_more_than_the_names(folder: Path, header: str) -> None:
     ]  # fmt: skip
     (folder / "listing.csv").write_text("\n".join(rows))
     found = members(folder, listing="listing.csv")
-    assert (found["mine.c"].licence, found["mine.fr"].licence, found["mine.en"].content) == ("Zlib", None, "text")
+    assert (found["mine.c"].licence, found["mine.fr"].licence, found["mine.en"].content) == (
+        "Zlib",
+        None,
+        "text",
+    )
     assert "mine.cpp" not in found
     by_file = members(folder, listing="listing.csv", by="file")
     assert by_file["mine.fr_wiki"].licence == "CC-BY-SA-4.0"
@@ -110,7 +134,9 @@ def test_patterns(tmp_path: Path, name: str, pattern: str, language: str) -> Non
     assert list(members(tmp_path, paths="**/*.jsonl", pattern=pattern)) == [language]
 
 
-@pytest.mark.parametrize("pattern", ["*.jsonl", "{language}{language}", "{language}_{corpus}", "{collection}"])
+@pytest.mark.parametrize(
+    "pattern", ["*.jsonl", "{language}{language}", "{language}_{corpus}", "{collection}"]
+)
 def test_a_pattern_that_names_no_language_is_refused(pattern: str) -> None:
     with pytest.raises(ValidationError, match=r"must name \{language\} once"):
         source("collection", Path("/"), paths="*", pattern=pattern)

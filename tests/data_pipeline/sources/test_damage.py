@@ -1,4 +1,4 @@
-"""Bad input ends where it is bad, with a reason: whole documents before it stay, and the next file is read."""
+"""Bad input ends where it is bad, with a reason; whole documents before it stay, and the next file is read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import json
+import random
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +22,11 @@ from fsspec.spec import AbstractFileSystem
 from data_pipeline.sources import Rejected
 from data_pipeline.sources import _records as records
 from orchestrator.errors import DataError
-from tests.data_pipeline.sources._reading import read, source, split
+from tests.data_pipeline.sources._reading import read, source, split, through_blocks
 
-TEXTS = [f"document {number}: {'some words that differ ' * (number % 7)}{number * 7919}" for number in range(2000)]
+TEXTS = [
+    f"document {number}: {'some words that differ ' * (number % 7)}{number * 7919}" for number in range(2000)
+]
 LINES = [json.dumps({"text": text}).encode() + b"\n" for text in TEXTS]
 GOOD = b'{"text": "the next file"}\n'
 
@@ -41,7 +44,9 @@ def parquet(texts: list[Any], **more: Any) -> bytes:
 
 @pytest.mark.parametrize("suffix", COMPRESS)
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.9, 0.999])
-def test_a_compressed_file_that_was_cut_off_keeps_its_whole_documents(tmp_path: Path, suffix: str, share: float) -> None:
+def test_a_compressed_file_that_was_cut_off_keeps_its_whole_documents(
+    tmp_path: Path, suffix: str, share: float
+) -> None:
     """A cut-off download would otherwise be a smaller corpus without a word, or give half a document."""
     packed = COMPRESS[suffix](b"".join(LINES))
     (tmp_path / f"a{suffix}").write_bytes(packed[: max(1, int(len(packed) * share))])
@@ -91,7 +96,7 @@ def test_a_parquet_file_that_was_cut_off(tmp_path: Path, share: float) -> None:
     documents, rejected = read("files", tmp_path, paths="*")
     assert [document.text for document in documents] == ["the next file"]
     assert [told.where for told in rejected] == ["a.parquet"]
-    assert "is not a whole Parquet file" in rejected[0].reason
+    assert "damaged or incomplete Parquet" in rejected[0].reason
 
 
 def test_a_parquet_file_damaged_in_a_row_group_keeps_the_rows_before(tmp_path: Path) -> None:
@@ -103,7 +108,30 @@ def test_a_parquet_file_damaged_in_a_row_group_keeps_the_rows_before(tmp_path: P
     documents, rejected = read("files", tmp_path, paths="*")
     assert [document.text for document in documents] == [*TEXTS[:1000], "the next file"]
     assert [told.where for told in rejected] == ["a.parquet"]
-    assert "is damaged after row 1000" in rejected[0].reason
+    assert "damaged or incomplete Parquet" in rejected[0].reason
+
+
+PACKED = {".parquet": parquet(TEXTS[:300], row_group_size=100)} | {
+    suffix: pack(b"".join(LINES[:300])) for suffix, pack in COMPRESS.items()
+}
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_no_damage_stops_the_job(tmp_path: Path, suffix: str) -> None:
+    draw = random.Random(1)
+    for number in range(40):
+        data = bytearray(PACKED[suffix])
+        for _ in range(draw.choice((1, 2, 8))):
+            at = draw.randrange(len(data))
+            if draw.random() < 0.7:
+                data[at] ^= 1 << draw.randrange(8)
+            else:
+                del data[at : at + draw.randrange(1, 100)]
+        (tmp_path / f"{number:02}{suffix}").write_bytes(data)
+    (tmp_path / "last.jsonl").write_bytes(GOOD)
+    documents, rejected = split(through_blocks(source("files", tmp_path, paths="*"), 1000))
+    assert documents[-1].text == "the next file"
+    assert len({told.where.partition(".")[0] for told in rejected}) > 20
 
 
 def test_bad_utf_8_in_one_row_of_parquet_is_that_row(tmp_path: Path) -> None:
@@ -121,7 +149,10 @@ def test_bad_utf_8_in_one_row_of_parquet_is_that_row(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_a_text_with_a_nul_is_rejected(tmp_path: Path, name: str, data: bytes, where: str) -> None:
     (tmp_path / name).write_bytes(data)
-    assert read("files", tmp_path, paths=name) == ([], [Rejected(where=where, reason="a NUL character at 2 of the text")])
+    assert read("files", tmp_path, paths=name) == (
+        [],
+        [Rejected(where=where, reason="a NUL character at 2 of the text")],
+    )
 
 
 def test_a_hole_of_nuls_between_lines_is_one_bad_line(tmp_path: Path) -> None:
@@ -146,7 +177,9 @@ def test_a_line_of_100_mb_is_told_by_its_place_and_takes_no_memory(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert [document.text for document in documents] == TEXTS[:2]
-    assert rejected == [Rejected(where=f"a.jsonl{suffix}{place}", reason="is 95.4 MiB long, `longest` is 1.0 MiB")]
+    assert rejected == [
+        Rejected(where=f"a.jsonl{suffix}{place}", reason="is 95.4 MiB long, `longest` is 1.0 MiB")
+    ]
     assert peak < 40 * 2**20
 
 
@@ -198,10 +231,14 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, refusing: pytest.MonkeyPatc
     assert read("files", tmp_path, paths="refusing://kept/*.jsonl") == ([], told)
 
 
-def test_a_connection_that_fails_is_not_taken_for_a_bad_file(tmp_path: Path, refusing: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_fails_is_not_taken_for_a_bad_file(
+    tmp_path: Path, refusing: pytest.MonkeyPatch
+) -> None:
     """Else an hour without network would be a corpus without those files, for ever."""
     refusing.setattr(Refusing, "error", ConnectionResetError(104, "Connection reset by peer"))
-    with pytest.raises(DataError, match=r"a\.jsonl: could not be read \(ConnectionResetError.*goes on where it stopped"):
+    with pytest.raises(
+        DataError, match=r"a\.jsonl: could not be read \(ConnectionResetError.*goes on where it stopped"
+    ):
         read("files", tmp_path, paths="refusing://kept/*.jsonl")
 
 

@@ -70,10 +70,14 @@ def test_parquet(tmp_path: Path) -> None:
     assert rejected == [Rejected(where="a.parquet:3", reason="no text in field 'body' (found: NoneType)")]
 
 
-def test_a_column_that_parquet_lacks_is_a_mistake_of_the_page(tmp_path: Path) -> None:
+def test_a_file_that_lacks_the_column_is_told_with_those_it_has(tmp_path: Path) -> None:
+    """One of thousands with another schema must not stop the job; if it is all of them, there is no document."""
     pyarrow.parquet.write_table(pyarrow.table({"texts": ["one"]}), tmp_path / "a.parquet")
-    with pytest.raises(PageError, match="unknown column 'text'; did you mean 'texts'"):
-        read(tmp_path, "a.parquet")
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["two"]}), tmp_path / "b.parquet")
+    documents, rejected = read(tmp_path, "*.parquet")
+    assert [document.text for document in documents] == ["two"]
+    reason = "unknown column 'text'; did you mean 'texts'? (there are: texts); set `text_field`"
+    assert rejected == [Rejected(where="a.parquet", reason=reason)]
 
 
 def test_plain_text_is_one_document_or_several_between_separators(tmp_path: Path) -> None:

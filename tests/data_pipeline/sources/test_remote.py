@@ -1,4 +1,4 @@
-"""Files behind a web server are read like files here; one that cannot be reached is not taken for a bad one."""
+"""Files behind a web server are read like files here; one that is not reached is not taken for a bad one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 import zstandard
 
 from data_pipeline.sources import Rejected
-from orchestrator.errors import PageError
+from orchestrator.errors import DataError, PageError
 from tests.data_pipeline.sources._reading import read, source, through_blocks
 
 
@@ -60,7 +60,13 @@ def test_every_format_from_a_web_server(tmp_path: Path, address: str) -> None:
     lines = b'{"text": "one"}\n{"text": "two"}\n'
     table = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table({"text": ["one", "two"]}), table)
-    files = {"a.jsonl": lines, "b.jsonl.gz": gzip.compress(lines), "c.jsonl.zst": zstandard.compress(lines), "d.parquet": table.getvalue(), "e.txt": b"three"}
+    files = {
+        "a.jsonl": lines,
+        "b.jsonl.gz": gzip.compress(lines),
+        "c.jsonl.zst": zstandard.compress(lines),
+        "d.parquet": table.getvalue(),
+        "e.txt": b"three",
+    }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     documents, rejected = read("files", tmp_path, paths=tuple(f"{address}/{name}" for name in files))
@@ -101,3 +107,17 @@ def test_blocks_of_remote_files_can_be_sent(tmp_path: Path, address: str) -> Non
     (tmp_path / "a.txt").write_text("one")
     (record,) = through_blocks(source("files", tmp_path, paths=f"{address}/a.txt"), 1)
     assert record.text == "one"  # type: ignore[union-attr]
+
+
+def test_a_server_that_is_gone_is_not_taken_for_bad_files(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    found = source("files", tmp_path, paths=f"http://127.0.0.1:{server.server_port}/a.txt")
+    blocks = found.blocks(1)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    with pytest.raises(DataError, match=r"a\.txt: could not be read .*goes on where it stopped"):
+        list(found.read(blocks[0]))

@@ -1,13 +1,15 @@
-"""What every source says: of itself to the mixture, and of its documents to whoever must know if they changed."""
+"""What every source says: of itself to the mixture, and of its documents to whoever asks if they changed."""
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from data_pipeline.mixture import load_mixture
 from tests.data_pipeline.sources._reading import source
 
 
@@ -17,8 +19,22 @@ def files(**said: Any) -> Any:
 
 def test_most_is_optional() -> None:
     found = files()
-    assert (found.weight, found.licence, found.content, found.language, found.max_epochs) == (None, None, "text", None, None)
-    assert set(found.facts()) == {"name", "kind", "paths", "longest", "text_field", "id_field", "meta_field", "separator"}
+    assert (found.weight, found.licence, found.content, found.language, found.max_epochs) == (
+        None,
+        None,
+        "text",
+        None,
+        None,
+    )
+    assert set(found.facts()) == {
+        "name",
+        "kind",
+        "paths",
+        "text_field",
+        "id_field",
+        "meta_field",
+        "separator",
+    }
 
 
 def test_how_often_a_source_is_trained_on_does_not_change_its_documents() -> None:
@@ -39,7 +55,9 @@ def test_what_is_read_and_how_it_is_cleaned_does(said: dict[str, Any]) -> None:
 @pytest.mark.parametrize("language", ["common-lisp", "r", "c++", "objective-c", "python"])
 def test_programming_languages_are_those_of_code(language: str) -> None:
     assert files(content="code", language=language).language == language
-    with pytest.raises(ValidationError, match=r"people write in.*fix: write a code such as en.* or `content: code`"):
+    with pytest.raises(
+        ValidationError, match=r"people write in.*fix: write a code such as en.* or `content: code`"
+    ):
         files(language=language)
 
 
@@ -50,3 +68,16 @@ def test_programming_languages_are_those_of_code(language: str) -> None:
 def test_what_cannot_be_meant_is_refused(said: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         source("files", Path("/corpus"), **{"paths": "a.jsonl", **said})
+
+
+def test_a_source_of_a_page_reaches_another_process(tmp_path: Path) -> None:
+    """Its class, which knows all steps, is made anew in each process, and pickle finds no class that is made so."""
+    (tmp_path / "notes.txt").write_text("some words")
+    sources = "  - {name: a, kind: files, paths: notes.txt, steps: [dedup_document, {filter_small_docs_bytes: {bytes: 3}}]}\n"
+    sources += "  - {name: b, kind: code_folder, paths: code}"
+    (tmp_path / "mix.yaml").write_text(f"sources:\n{sources}\ntokenizer: {{train: byte_bpe, vocab_size: 300}}\n")
+    for found in load_mixture(tmp_path / "mix.yaml").sources:
+        received = pickle.loads(pickle.dumps(found))
+        assert (received.facts(), received.steps) == (found.facts(), found.steps)
+    (document,) = pickle.loads(pickle.dumps(load_mixture(tmp_path / "mix.yaml").sources[0])).documents()
+    assert document.text == "some words"

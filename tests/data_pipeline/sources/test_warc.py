@@ -27,10 +27,22 @@ def record(kind: str, block: bytes, number: int = 1, **headers: str) -> bytes:
         "WARC-Target-URI": f"https://example.org/{number}", **{key.replace("_", "-"): value for key, value in headers.items()},
         "Content-Length": str(len(block)),
     }  # fmt: skip
-    return b"WARC/1.0\r\n" + b"".join(f"{key}: {value}\r\n".encode() for key, value in said.items()) + b"\r\n" + block + b"\r\n\r\n"
+    return (
+        b"WARC/1.0\r\n"
+        + b"".join(f"{key}: {value}\r\n".encode() for key, value in said.items())
+        + b"\r\n"
+        + block
+        + b"\r\n\r\n"
+    )
 
 
-def response(body: bytes, number: int = 1, status: str = "200 OK", kind: str = "text/html; charset=utf-8", more: str = "") -> bytes:
+def response(
+    body: bytes,
+    number: int = 1,
+    status: str = "200 OK",
+    kind: str = "text/html; charset=utf-8",
+    more: str = "",
+) -> bytes:
     http = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{more}\r\n".encode() + body
     return record("response", http, number, Content_Type="application/http; msgtype=response")
 
@@ -69,7 +81,9 @@ def test_pages_and_texts_of_an_archive(tmp_path: Path, name: str, data: bytes) -
 
 def test_the_main_content_is_what_is_read_unless_all_of_it_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(response(PAGE.encode()))
-    ((main,), _), ((all_of_it,), _) = (read("warc", tmp_path, paths="*", main_content=main) for main in (True, False))
+    ((main,), _), ((all_of_it,), _) = (
+        read("warc", tmp_path, paths="*", main_content=main) for main in (True, False)
+    )
     for text in (main.text, all_of_it.text):
         assert "The caf\u00e9" in text
         assert "opened in 1900 & is still there" in text
@@ -81,7 +95,12 @@ def test_the_main_content_is_what_is_read_unless_all_of_it_is_asked_for(tmp_path
 
 
 def chunked(body: bytes) -> bytes:
-    return b"".join(b"%x\r\n%b\r\n" % (len(body[at : at + 7]), body[at : at + 7]) for at in range(0, len(body), 7)) + b"0\r\n\r\n"
+    return (
+        b"".join(
+            b"%x\r\n%b\r\n" % (len(body[at : at + 7]), body[at : at + 7]) for at in range(0, len(body), 7)
+        )
+        + b"0\r\n\r\n"
+    )
 
 
 @pytest.mark.parametrize(("body", "more"), [
@@ -133,8 +152,12 @@ def test_what_is_no_text_has_a_reason_and_the_rest_is_read(tmp_path: Path, data:
 PAGES = [response(page(f"page {number} " + "with words " * (number % 9)), number) for number in range(30)]
 
 
-@pytest.mark.parametrize(("name", "parts"), [("a.warc", PAGES), ("a.warc.gz", [gzip.compress(part) for part in PAGES])])
-def test_an_archive_cut_off_anywhere_keeps_its_whole_pages(tmp_path: Path, name: str, parts: list[bytes]) -> None:
+@pytest.mark.parametrize(
+    ("name", "parts"), [("a.warc", PAGES), ("a.warc.gz", [gzip.compress(part) for part in PAGES])]
+)
+def test_an_archive_cut_off_anywhere_keeps_its_whole_pages(
+    tmp_path: Path, name: str, parts: list[bytes]
+) -> None:
     """FastWARC, left to itself, gives the record in which the file ends as a shorter page."""
     whole = b"".join(parts)
     ends = [sum(map(len, parts[: number + 1])) for number in range(len(parts))]
@@ -146,7 +169,9 @@ def test_an_archive_cut_off_anywhere_keeps_its_whole_pages(tmp_path: Path, name:
         documents, rejected = read("warc", tmp_path, paths=name)
         assert documents == expected[: len(documents)]
         complete = sum(end - 4 <= cut if name == "a.warc" else end <= cut for end in ends)
-        assert complete <= len(documents) <= complete + 1  # of a member whose checksum alone is cut, the page is whole
+        assert (
+            complete <= len(documents) <= complete + 1
+        )  # of a member whose checksum alone is cut, the page is whole
         assert len(rejected) == (0 if cut in ends or (name == "a.warc" and cut + 4 in ends) else 1), cut
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from data_pipeline.documents import Document
-from data_pipeline.steps import MARKS, ROWS, Found, Outcome, Wide
+from data_pipeline.steps import Outcome, Wide
+from data_pipeline.surveys import MARKS, ROWS, Found
 
 IN_BLOCK = 7  # documents; their numbers are block and place, so they are not consecutive
 

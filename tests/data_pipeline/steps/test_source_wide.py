@@ -60,6 +60,7 @@ def test_lines_against_a_plain_count(tmp_path: Path, texts: list[str], least: in
     assert cleaned(f"dedup_pseudocrawl_newspapers: {{least: {least}}}", texts, tmp_path)[0] == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.text()))
 def test_keys_are_both_halves_of_a_hash(texts: list[str]) -> None:
     high, low = keys_of(iter(texts))
