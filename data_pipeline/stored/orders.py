@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from data_pipeline.order import SampleOrder, Stage
+from data_pipeline.blend import StageSection, stages_of
+from data_pipeline.order import SampleOrder
 from data_pipeline.order.forecast import forecast
 from data_pipeline.order.megatron import MegatronOrder
 from data_pipeline.prepared import Prepared
@@ -35,7 +36,7 @@ class Windows:
 
     def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
         most = samples if self.samples.samples is None else min(samples, self.samples.samples)
-        epochs = math.ceil(forecast(self.samples, most)[source].epochs)
+        epochs = math.floor(forecast(self.samples, most)[source].epochs) + 2  # two may meet inside a block
         found = self.samples.find(source, start, end, epochs=range(epochs))
         return found[found < samples]
 
@@ -100,27 +101,34 @@ class Documents:
 
 def order_of(
     name: Literal["megatron"] | None, prepared: Prepared, storage: Storage, *, sequence_length: int, seed: int, samples: int,
-    cache: Path | None = None,
+    batch: int = 1, cache: Path | None = None,
 ) -> Order:
-    """The order that a run page names, for a run of `samples` samples. `cache`: where an order that is built is kept."""
+    """The order that a run page names, for a run of `samples` samples in batches of at most `batch`.
+
+    `cache`: where an order that is built is kept.
+    """
     if name is None:
-        return own_order(prepared, sequence_length, seed)
+        return own_order(prepared, sequence_length, seed, batch=batch)
     return megatron_order(prepared, storage, sequence_length=sequence_length, seed=seed, samples=samples, cache=cache)
 
 
-def own_order(
-    prepared: Prepared, sequence_length: int, seed: int, *, stages: tuple[Stage, ...] = (), caps: tuple[float | None, ...] = ()
-) -> Windows:
-    """Decided by the data, the seed and nothing else. `stages`: by default one, of the weights that were prepared."""
-    plain = Stage(weights=tuple(source.weight for source in prepared.sources), sequence_length=sequence_length)
+def own_order(prepared: Prepared, sequence_length: int, seed: int, *, batch: int = 1) -> Windows:
+    """Decided by the data, what its page says of weights and stages, the seed and the sequence length.
+
+    A source that was weighed by its tokens and is too small for one sample is left out.
+    """
+    longest = max([sequence_length, *(stage.get("sequence_length", 0) for stage in prepared.schedule)])
+    names = tuple(source.name for source in prepared.sources)
+    weights = [source.weight if source.said or source.train_tokens > longest else 0.0 for source in prepared.sources]
+    schedule = [StageSection.model_validate(stage) for stage in prepared.schedule]
     return Windows(
         SampleOrder(
             admissions=prepared.admitted,
-            stages=stages or (plain,),
+            stages=stages_of(schedule, names=names, weights=weights, sequence_length=sequence_length, batch=batch),
             seed=seed,
             fingerprint=prepared.fingerprint,
-            names=tuple(source.name for source in prepared.sources),
-            caps=caps,
+            names=names,
+            caps=tuple(source.max_epochs for source in prepared.sources),
         )
     )
 
