@@ -45,7 +45,7 @@ class Loader:
         self.sequence_length = sequence_length
         self.apart = apart
         self.storage = storage or Here(prepared.folder, prepared.files)
-        self.order = order or own_order(prepared, sequence_length, seed)
+        self.order = order or own_order(prepared, sequence_length=sequence_length, seed=seed)
         self._reader = SampleReader(prepared, self.storage, self.order)
 
     def tokens(self, indices: np.ndarray) -> torch.Tensor:

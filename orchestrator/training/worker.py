@@ -17,12 +17,13 @@ from typing import Any
 import torch
 
 from data_pipeline.loader import Loader
-from data_pipeline.stored.orders import order_of
+from data_pipeline.stored.orders import order_of, stages_said
 from data_pipeline.stored.storage import open_data
 from orchestrator.engines import make_engine
 from orchestrator.engines.base import Device
 from orchestrator.errors import CheckpointError, CommandError, OrchestratorError
 from orchestrator.planning import Plan, make_plan
+from orchestrator.planning.data import lengths_of
 from orchestrator.spec import ClusterSpec, load_run
 from orchestrator.training.callbacks.checkpoints import Checkpoints
 from orchestrator.training.callbacks.guard import Guard
@@ -72,14 +73,14 @@ def _train(
     spec = load_run(folder.resolved).spec
     cluster = ClusterSpec.model_validate_json(folder.hardware.read_text("utf-8"))
     execution = json.loads(folder.execution.read_text("utf-8"))
-    plan = make_plan(spec, cluster, world_size=gang.world_size)
+    prepared, storage = open_data(execution["data"], capacity=spec.data.cache)
+    plan = make_plan(spec, cluster, world_size=gang.world_size, lengths=lengths_of(stages_said(prepared), spec))
     nodes = gang.gather(node)
     require_groups_on_one_node(plan.layout, nodes)
     device = _device(plan, local_rank)
-    prepared, storage = open_data(execution["data"], capacity=spec.data.cache)
     order = order_of(
         spec.data.order, prepared, storage, sequence_length=plan.sequence_length, seed=plan.seed,
-        samples=plan.batch.samples_after(plan.total_steps), cache=folder.order,
+        samples=plan.batch.samples_after(plan.total_steps), batch=spec.training.batch.sequences, cache=folder.order,
     )  # fmt: skip
     loader = Loader(
         prepared, storage=storage, sequence_length=plan.sequence_length, seed=plan.seed, order=order,
