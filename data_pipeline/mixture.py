@@ -86,8 +86,8 @@ class Mixture:
     tokenizer: TokenizerSection
     validation: ValidationSection
     seed: int
+    weights: WeightsSection
     steps: tuple[Step, ...] = ()
-    weights: WeightsSection = WeightsSection()
     schedule: tuple[StageSection, ...] = ()
     block: int = 2**30
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data_pipeline.files import sha256_of
+from data_pipeline.order import Admission
 from orchestrator.errors import DataError
 
 Split = Literal["train", "validation"]
@@ -45,7 +46,11 @@ class PreparedSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What `prepare` made. `files` maps paths inside the folder to (size, sha256)."""
+    """What `prepare` made. `files` maps paths inside the folder to (size, sha256).
+
+    `admissions`: what there was of each source after every wave, for data that is read in the order in which it was
+    admitted; else there is one, of all. `admitted` gives either.
+    """
 
     folder: Path
     name: str
@@ -56,6 +61,12 @@ class Prepared:
     files: Mapping[str, tuple[int, str]]
     schedule: tuple[Mapping[str, Any], ...] = ()
     """The stages that the page says, as JSON."""
+    admissions: tuple[Admission, ...] = ()
+
+    @property
+    def admitted(self) -> tuple[Admission, ...]:
+        whole = Admission(tokens=tuple(source.train_tokens for source in self.sources), complete=(True,) * len(self.sources))
+        return self.admissions or (whole,)
 
     @property
     def tokenizer_path(self) -> Path:

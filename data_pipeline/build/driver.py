@@ -23,7 +23,7 @@ from data_pipeline.mixture import Mixture
 from data_pipeline.progress import Event, Line, Started
 from data_pipeline.steps import Wide
 from data_pipeline.tokenize.sample import quota
-from data_pipeline.tokenize.section import digest_of_file
+from data_pipeline.tokenize.section import digests_of
 from data_pipeline.work import Executor, Job, Output, Store
 from orchestrator.units import format_bytes
 
@@ -158,7 +158,7 @@ class _Driver:
 
     def _tokenizer(self) -> Output:
         asked = self._mixture.tokenizer
-        said = {**asked.model_dump(mode="json"), "file": digest_of_file(asked.file)}
+        said = {**asked.model_dump(mode="json", exclude={"fast"}), "file": digests_of(asked)}
         samples = self._samples() if asked.file is None else ()
         hasten = asked.fast and sum(each.block.size for each in self._blocks) >= _WORTH_A_CHECK
         job = Train(title="tokenizer", asked=asked, samples=samples, said=said, hasten=hasten)

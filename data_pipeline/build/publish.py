@@ -51,6 +51,7 @@ class Publisher:
         self._written: dict[int, Output] = {}
         self._shards: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._tokens: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._documents: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._clusters = Clusters()
         self._admitted: list[str] = []
 
@@ -75,8 +76,16 @@ class Publisher:
         tokens = {split: {source.name: self._tokens[source.name, split] for source in mixture.sources} for split in _SPLITS}
         coming = {each.of.source.name for each in self._blocks if each.number not in self._written}
         complete = tuple(source.name for source in mixture.sources if source.name not in coming)
-        self._admitted.append(wave_line(Wave(tokens=tokens, complete=complete, files=files)))
-        write_file(self._folder / NAME, "".join(f"{line}\n" for line in self._admitted))
+        documents = {source.name: sum(self._documents[source.name, split] for split in _SPLITS) for source in mixture.sources}
+        self._admitted.append(wave_line(Wave(tokens=tokens, documents=documents, complete=complete, files=files)))
+        self._say_admitted()
+
+    def _say_admitted(self) -> None:
+        """A preparation that goes on where another stopped says nothing twice: runs have read what that one said."""
+        path = self._folder / NAME
+        before = path.read_text("utf-8").splitlines() if path.exists() else []
+        if before[: len(self._admitted)] != self._admitted:
+            write_file(path, "".join(f"{line}\n" for line in self._admitted))
 
     def finish(self, tokenizer: Output, cleaned: dict[int, list[Output]], say: Callable[[Event], None]) -> str:
         """Writes the record of all that was done, `prepared.json` last; returns the fingerprint."""
@@ -153,12 +162,14 @@ class Publisher:
                 final = f"shards/{name}/{split}-{place:05d}.{ending}"
                 files[final] = self._take(each.output, f"{split}-{number}.{ending}", final)
         self._tokens[name, split] += facts["tokens"]
+        self._documents[name, split] += facts["documents"]
         return files
 
     def _take(self, output: Output, name: str, final: str) -> tuple[int, str]:
         path = self._folder / final
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as partial:
+            partial.unlink(missing_ok=True)  # another link to a file of the store, which a copy would write over
             try:
                 os.link(output.path(name), partial)
             except OSError:  # another file system, or one without links

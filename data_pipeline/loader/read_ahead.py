@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count
 from multiprocessing.shared_memory import SharedMemory
 from typing import TypeVar
 
@@ -25,9 +25,17 @@ Arrays = tuple[np.ndarray, np.ndarray | None]
 R = TypeVar("R")
 
 
-def in_threads(read: Callable[[np.ndarray], R], asked: Iterable[np.ndarray], *, workers: int, ahead: int) -> Generator[R, None, None]:
+def _at_once(asked: np.ndarray) -> bool:
+    return True
+
+
+def in_threads(
+    read: Callable[[np.ndarray], R], asked: Iterable[np.ndarray], *, workers: int, ahead: int,
+    there: Callable[[np.ndarray], bool] = _at_once,
+) -> Generator[R, None, None]:  # fmt: skip
     """`read` of each array in turn, up to `ahead` of them read in advance by `workers` threads; 0 reads none in advance.
 
+    What is not `there` is not read in advance: who leaves while it is still being prepared would have to wait for it.
     An error in a thread is raised here, in its turn; closing the iterator (or leaving it to be collected)
     ends the threads.
     """
@@ -36,14 +44,15 @@ def in_threads(read: Callable[[np.ndarray], R], asked: Iterable[np.ndarray], *, 
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="loader")
     try:
-        yield from _in_turn(lambda array: pool.submit(read, array), asked, ahead)
+        yield from _in_turn(lambda array: pool.submit(read, array), asked, ahead, there)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 def in_processes(
-    make: Callable[[], Callable[[np.ndarray], Arrays]], asked: Iterable[np.ndarray], *, workers: int, ahead: int
-) -> Generator[Arrays, None, None]:
+    make: Callable[[], Callable[[np.ndarray], Arrays]], asked: Iterable[np.ndarray], *, workers: int, ahead: int,
+    there: Callable[[np.ndarray], bool] = _at_once,
+) -> Generator[Arrays, None, None]:  # fmt: skip
     """As `in_threads`, in processes that each begin with `make()`, which must be picklable, to get their reader."""
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(make,))
     begun: deque[Future[_Handed]] = deque()
@@ -53,7 +62,7 @@ def in_processes(
         return begun[-1]
 
     try:
-        for handed in _in_turn(submit, asked, ahead):
+        for handed in _in_turn(submit, asked, ahead, there):
             begun.popleft()
             yield _taken(handed)
     finally:
@@ -63,13 +72,25 @@ def in_processes(
                 _taken(future.result())
 
 
-def _in_turn(submit: Callable[[np.ndarray], Future[R]], asked: Iterable[np.ndarray], ahead: int) -> Iterator[R]:
+def _in_turn(
+    submit: Callable[[np.ndarray], Future[R]], asked: Iterable[np.ndarray], ahead: int, there: Callable[[np.ndarray], bool]
+) -> Iterator[R]:
     arrays = iter(asked)
-    pending: deque[Future[R]] = deque(submit(array) for array in islice(arrays, max(ahead, 1)))
+    pending: deque[Future[R]] = deque()
+    following = next(arrays, None)
+
+    def read_on(most: int, *, waiting: bool) -> None:
+        nonlocal following
+        while following is not None and len(pending) < most and ((waiting and not pending) or there(following)):
+            pending.append(submit(following))
+            following = next(arrays, None)
+
+    read_on(max(ahead, 1), waiting=True)
     while pending:
         result = pending.popleft().result()
-        pending.extend(submit(array) for array in islice(arrays, 1))
+        read_on(max(ahead, 1), waiting=False)
         yield result
+        read_on(1, waiting=True)
 
 
 @dataclass(frozen=True, kw_only=True)

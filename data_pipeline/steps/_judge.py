@@ -50,7 +50,7 @@ class Judge:
         return document.text
 
     def _told(self, language: str, failed: Check, failure: str, view: TextView) -> Drop:
-        """Few stop words are what other faults bring with them: another language, one phrase again and again. Those are told first."""
+        """Few stop words come with other faults: another language, one phrase again and again. Those are told first."""
         if failed.name == "stop_words":
             for check in self._checks[language]:
                 if check.name in _TELLING and (other := check.failure(view)) is not None:

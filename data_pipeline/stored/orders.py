@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from data_pipeline.blend import StageSection, stages_of
-from data_pipeline.order import Admission, SampleOrder
+from data_pipeline.order import SampleOrder
 from data_pipeline.order.forecast import forecast
 from data_pipeline.order.megatron import MegatronOrder
 from data_pipeline.prepared import Prepared
@@ -105,19 +105,21 @@ def order_of(
 ) -> Order:
     """The order that a run page names, for a run of `samples` samples in batches of `batch`.
 
-    cache: where an order that is built is kept. Raises DataError where it gives fewer samples, with the reason.
+    cache: where an order that is built is kept.
     """
     if name is not None:
         return megatron_order(prepared, storage, sequence_length=sequence_length, seed=seed, samples=samples, cache=cache)
-    order = own_order(prepared, sequence_length=sequence_length, seed=seed, batch=batch)
-    if order.samples.samples is not None and order.samples.samples < samples:
+    return own_order(prepared, sequence_length=sequence_length, seed=seed, batch=batch)
+
+
+def require_enough(order: Order, samples: int) -> None:
+    """Raises DataError where an order ends before a run of so many samples: its sources have reached their caps."""
+    if isinstance(order, Windows) and order.samples.samples is not None and order.samples.samples < samples:
         raise DataError(f"the run takes {samples:,} samples, and {order.samples.why_it_ends}")
-    return order
 
 
 def own_order(prepared: Prepared, *, sequence_length: int, seed: int, batch: int = 1) -> Windows:
     """Decided by the data, the mixture's schedule and the seed. Stages that end at tokens end with a batch."""
-    tokens = tuple(source.train_tokens for source in prepared.sources)
     names = tuple(source.name for source in prepared.sources)
     stages = stages_of(
         stages_said(prepared), names=names, weights=[source.weight for source in prepared.sources],
@@ -125,7 +127,7 @@ def own_order(prepared: Prepared, *, sequence_length: int, seed: int, batch: int
     )  # fmt: skip
     return Windows(
         SampleOrder(
-            admissions=(Admission(tokens=tokens, complete=(True,) * len(tokens)),),
+            admissions=prepared.admitted,
             stages=stages,
             seed=seed,
             fingerprint=prepared.fingerprint,

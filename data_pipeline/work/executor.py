@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 
 from data_pipeline.progress import Event, Finished, Line, Ticked
 from data_pipeline.work.job import Job, Output
+from data_pipeline.work.parents import live_with
 from data_pipeline.work.store import Store
 from orchestrator.errors import DataError
 
@@ -77,7 +77,7 @@ class InProcesses:
 
     def _all(self, jobs: Sequence[Job], chosen: list[int], store: Store, say: Say) -> Iterator[tuple[int, Output]]:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._number, get_context("spawn"), _live_with, (os.getpid(),))
+            self._pool = ProcessPoolExecutor(self._number, get_context("spawn"), _begin, (os.getpid(),))
         pending: dict[Future[Output], int] = {self._pool.submit(perform_told, jobs[n], store): n for n in chosen}
         try:
             while pending:
@@ -130,13 +130,7 @@ def ticks(store: Store) -> Iterator[Event]:
             yield Ticked(**json.loads(path.read_text("utf-8")))
 
 
-def _live_with(parent: int) -> None:
+def _begin(parent: int) -> None:
     """A worker whose parent was killed would wait for it for ever; and it has one core."""
     os.environ["RAYON_NUM_THREADS"] = "1"
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    live_with(parent)

@@ -19,10 +19,10 @@ from orchestrator.spec.run import RunSpec
 
 
 def mixture_of(loaded: LoadedRun) -> Mixture:
-    """Reads the page's mixture. Raises PageError: at `data.mixture`, or inside the mixture's own page."""
+    """Reads the page's mixture. Raises PageError: at `data.mixture` or `data.live`, or inside the mixture's own page."""
     said = loaded.spec.data.mixture
     try:
-        return load_mixture(said)
+        mixture = load_mixture(said)
     except CommandError as error:
         guess = nearest(said, shipped_mixtures())
         fix = f"write `{guess}`" if guess else "write the name of one that ships, or the path of a mixture page"
@@ -32,6 +32,18 @@ def mixture_of(loaded: LoadedRun) -> Mixture:
         if problem.line or others:
             raise
         raise problem_at(loaded.page, "data.mixture", f"{problem.file}: {problem.message}", problem.fix) from None
+    missing = [source.name for source in mixture.sources if source.weight is None]
+    if loaded.spec.data.live and missing:
+        told = f"needs the weight of every source from the start, and {mixture.name!r} gives none to {', '.join(missing[:5])}"
+        more = f" and {len(missing) - 5} others" if len(missing) > 5 else ""
+        fix = f"write a weight at each of them on the mixture page {said}, or write live: false"
+        raise problem_at(loaded.page, "data.live", f"{told}{more}: weights by tokens are known when all is prepared", fix)
+    capped = [source.name for source in mixture.sources if source.max_epochs is not None]
+    if loaded.spec.data.live and (mixture.schedule or capped):
+        what = "a schedule" if mixture.schedule else f"max_epochs of {', '.join(capped[:5])}"
+        told = f"takes samples as they are prepared, and {mixture.name!r} has {what}, which counts on all of them"
+        raise problem_at(loaded.page, "data.live", told, "write live: false")
+    return mixture
 
 
 def lengths_of(schedule: Sequence[StageSection], spec: RunSpec[Any]) -> tuple[Lengths, ...]:

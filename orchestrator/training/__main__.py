@@ -71,7 +71,7 @@ def _plan(run: RunDir) -> Plan:
         raise CommandError(f"{run.path} holds no run that was started\n  next: orchestrate train --run {run.name} --until 1")
     spec = load_run(run.resolved).spec
     cluster = ClusterSpec.model_validate_json(run.hardware.read_text("utf-8"))
-    prepared, _ = open_data(json.loads(run.execution.read_text("utf-8"))["data"], capacity=spec.data.cache)
+    prepared, _ = open_data(json.loads(run.execution.read_text("utf-8"))["data"], live=spec.data.live, capacity=spec.data.cache)
     lengths = lengths_of(stages_said(prepared), spec)
     return make_plan(spec, cluster, int(os.environ.get("WORLD_SIZE", "1")), lengths)
 

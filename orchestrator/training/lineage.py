@@ -60,7 +60,7 @@ def feed_of(run: RunDir) -> Feed:
     spec = load_run(run.resolved).spec
     training = spec.training
     execution = json.loads(run.execution.read_text("utf-8"))
-    prepared, storage = open_data(execution["data"], capacity=spec.data.cache)
+    prepared, storage = open_data(execution["data"], live=spec.data.live, capacity=spec.data.cache)
     batch = BatchPlan(
         segments=segments_of(training.batch), sequence_length=spec.data.sequence_length, data=1, micro_batch=1,
         lengths=lengths_of(stages_said(prepared), spec),
