@@ -104,7 +104,7 @@ def compare(folder: Path, options: argparse.Namespace) -> int:
     said = {"sequence_length": options.length, "seed": SEED}
 
     def loader(order: Any, storage: Any, apart: bool = False) -> Loader:
-        made_order = order_of(order, prepared, here, **said, samples=available)
+        made_order = order_of(order, prepared, here, **said, samples=available, batch=1)
         return Loader(prepared, **said, storage=storage, order=made_order, apart=apart)
 
     def far(name: str, block: int) -> There:
