@@ -158,7 +158,7 @@ def _check(sources: Sequence[Source], page: MixturePage, tree: Page) -> None:
         found.append(("sources", f"two sources are called {double!r}; fix: give each collection its own name"))
     found += [("sources", problem) for source in sources if (problem := unsuited(source, page.steps))]
     if problem := unknown_sources(page.schedule, names):
-        found.append(("schedule", problem))
+        found.append(("schedule", f"{problem}; fix: name the sources as they are named above"))
     if found:
         problems = []
         for key, told in found:

@@ -42,6 +42,8 @@ class PreparedSource:
     validation_tokens: int
     documents: int
     max_epochs: float | None = None
+    said: bool = True
+    """Whether the page says its weight; else it was worked out from its tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)

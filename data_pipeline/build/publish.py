@@ -144,7 +144,7 @@ class Publisher:
             PreparedSource(
                 name=source.name, weight=weights[source.name], train_tokens=record.train["tokens"],
                 validation_tokens=record.validation["tokens"], max_epochs=source.max_epochs,
-                documents=record.train["documents"] + record.validation["documents"],
+                said=source.weight is not None,                documents=record.train["documents"] + record.validation["documents"],
             )
             for source in present
             for record in (records[source.name],)

@@ -36,7 +36,7 @@ class Windows:
 
     def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
         most = samples if self.samples.samples is None else min(samples, self.samples.samples)
-        epochs = math.ceil(forecast(self.samples, most)[source].epochs)
+        epochs = math.floor(forecast(self.samples, most)[source].epochs) + 2  # two may meet inside a block
         found = self.samples.find(source, start, end, epochs=range(epochs))
         return found[found < samples]
 
@@ -101,15 +101,15 @@ class Documents:
 
 def order_of(
     name: Literal["megatron"] | None, prepared: Prepared, storage: Storage, *, sequence_length: int, seed: int, samples: int,
-    batch: int, cache: Path | None = None,
+    batch: int = 1, cache: Path | None = None,
 ) -> Order:
-    """The order that a run page names, for a run of `samples` samples in batches of `batch`.
+    """The order that a run page names, for a run of `samples` samples in batches of at most `batch`.
 
     cache: where an order that is built is kept.
     """
-    if name is not None:
-        return megatron_order(prepared, storage, sequence_length=sequence_length, seed=seed, samples=samples, cache=cache)
-    return own_order(prepared, sequence_length=sequence_length, seed=seed, batch=batch)
+    if name is None:
+        return own_order(prepared, sequence_length, seed, batch=batch)
+    return megatron_order(prepared, storage, sequence_length=sequence_length, seed=seed, samples=samples, cache=cache)
 
 
 def require_enough(order: Order, samples: int) -> None:
@@ -118,17 +118,20 @@ def require_enough(order: Order, samples: int) -> None:
         raise DataError(f"the run takes {samples:,} samples, and {order.samples.why_it_ends}")
 
 
-def own_order(prepared: Prepared, *, sequence_length: int, seed: int, batch: int = 1) -> Windows:
-    """Decided by the data, the mixture's schedule and the seed. Stages that end at tokens end with a batch."""
+def own_order(prepared: Prepared, sequence_length: int, seed: int, *, batch: int = 1) -> Windows:
+    """Decided by the data, what its page says of weights and stages, the seed and the sequence length.
+
+    Stages that end at tokens end with a batch. A source that was weighed by its tokens and is too small for one sample is
+    left out.
+    """
+    stages = stages_said(prepared)
+    longest = max([sequence_length, *(stage.sequence_length or 0 for stage in stages)])
     names = tuple(source.name for source in prepared.sources)
-    stages = stages_of(
-        stages_said(prepared), names=names, weights=[source.weight for source in prepared.sources],
-        sequence_length=sequence_length, batch=batch,
-    )  # fmt: skip
+    weights = [source.weight if source.said or source.train_tokens > longest else 0.0 for source in prepared.sources]
     return Windows(
         SampleOrder(
             admissions=prepared.admitted,
-            stages=stages,
+            stages=stages_of(stages, names=names, weights=weights, sequence_length=sequence_length, batch=batch),
             seed=seed,
             fingerprint=prepared.fingerprint,
             names=names,
