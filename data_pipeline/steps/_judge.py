@@ -58,7 +58,7 @@ class Judge:
         return Drop(failed.name, failure)
 
     def facts(self) -> dict[str, Any]:
-        return {name: quantiles.facts() for name, quantiles in self._quantiles.items()}
+        return {name: quantiles.state() for name, quantiles in self._quantiles.items()}
 
     def _language_of(self, document: Document) -> str | None:
         named = document.meta.get(self._asked.language_field) if self._asked.language_field else None
