@@ -91,8 +91,9 @@ class _Driver:
         """What is left of each job: found where it was done before, else done now."""
         outputs = [self._store.find(job) for job in jobs]
         missing = [job for job, output in zip(jobs, outputs, strict=True) if output is None]
-        self._say(Started(stage, len(jobs), len(jobs) - len(missing)))
-        done = iter(self._executor.perform(missing, self._store, self._say) if missing else ())
+        started = Started(stage, len(jobs), len(jobs) - len(missing))
+        self._say(started)
+        done = iter(self._executor.perform(started, missing, self._store, self._say) if missing else ())
         return [next(done) if output is None else output for output in outputs]
 
     def _pass(self, barrier: Barrier) -> None:

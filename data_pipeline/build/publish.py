@@ -67,6 +67,8 @@ class Publisher:
             self._written[each.block.number] = each.output
             for split in _SPLITS:
                 files |= self._take_shards(each, split)
+        for path in sorted({(self._folder / name).parent for name in files}):
+            force(path)
         self._files |= files
         facts, mixture = tokenizer.facts, self._mixture
         if not self._admitted:
@@ -180,8 +182,9 @@ class Publisher:
         """Every record that was no document, with its source."""
         with whole(self._folder / "quarantine.jsonl") as partial, partial.open("w", encoding="utf-8") as file:
             for each in self._blocks:
-                for line in cleaned[each.number][0].path("quarantine.jsonl").read_text("utf-8").splitlines():
-                    file.write(json.dumps({"source": each.of.source.name, **json.loads(line)}, ensure_ascii=False) + "\n")
+                with cleaned[each.number][0].path("quarantine.jsonl").open(encoding="utf-8") as lines:
+                    for line in lines:
+                        file.write(json.dumps({"source": each.of.source.name, **json.loads(line)}, ensure_ascii=False) + "\n")
 
 
 def _told(record: SourceRecord) -> list[str]:
