@@ -21,6 +21,8 @@ from data_pipeline.stored.orders import stages_said
 from data_pipeline.stored.storage import is_url, open_data
 from orchestrator.launch.assign import block_of
 from orchestrator.launch.cluster import address_for
+from orchestrator.launch.forecast import forecast_of
+from orchestrator.launch.forecast import told as forecast_lines
 from orchestrator.launch.gauges import GaugesView
 from orchestrator.launch.inventory import DEVICE, node_resources
 from orchestrator.launch.job import JobResult, TrainJob
@@ -147,6 +149,9 @@ def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Pr
             raise problem_at(loaded.page, "data.prepared", found, "name the mixture page it was prepared from")
     _show(console, f"data       {mixture.name}: {prepared.train_tokens:,} training tokens in {prepared.folder}")
     _require_vocabulary(loaded, plan, prepared.vocab_size)
+    if loaded.spec.data.order is None:
+        for line in forecast_lines(forecast_of(prepared, plan)):
+            _show(console, f"data       {line}")
     return prepared
 
 
