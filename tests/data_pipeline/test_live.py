@@ -149,7 +149,7 @@ def test_a_folder_without_shards_is_refused(tmp_path: Path) -> None:
 def test_a_source_without_a_weight_is_refused(growing: Growing) -> None:
     path = growing.folder / NAME
     path.write_text(path.read_text().replace('["letters", 1.0]', '["letters", null]'))
-    with pytest.raises(DataError, match="source 'letters' of .* has no weight"):
+    with pytest.raises(DataError, match=r"source 'letters' of .* has no weight"):
         live(growing.folder)
 
 

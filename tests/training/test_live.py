@@ -23,10 +23,10 @@ from orchestrator.training.create import create_run, write_execution, write_hard
 from orchestrator.training.lineage import feed_of, where
 from orchestrator.training.rundir import RunDir, read_lines
 from orchestrator.training.worker import train
+from tests.data_pipeline.build.conftest import WORDS
 from tests.distributed import run_distributed
 from tests.training.runs import CLUSTER, PAGE, events, losses
 
-WORDS = "the order of training samples is a pure function of one number and nothing else at all".split()
 MIXTURE = """
 sources:
   - {name: notes, kind: files, paths: notes/*.jsonl, weight: 0.7}
