@@ -28,7 +28,7 @@ from data_pipeline.files import PARTIAL
 from data_pipeline.mixture import Mixture
 from data_pipeline.prepared import FORMAT, Prepared, open_prepared
 from data_pipeline.progress import Event, Line
-from data_pipeline.tokenize.section import digest_of_file
+from data_pipeline.tokenize.section import digests_of
 from data_pipeline.work import Executor, OneByOne, Store
 from orchestrator.errors import DataError
 from orchestrator.units import format_bytes
@@ -63,12 +63,14 @@ def prepare(mixture: Mixture, cache: Path, say: Say = lambda event: None, execut
             with preparing(folder):
                 build(mixture, key, folder, store, doer, say)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT) and os.strerror(errno.ENOSPC) not in str(error):
+            if not _is_full(error):
                 raise
             told = f"no space is left for prepared data in {cache}, after {format_bytes(_size_of(store.folder))}"
             raise DataError(f"{told}; make room there, or choose another folder for the data; what is done is kept") from None
         finally:
             doer.close()
+            if alone:
+                store.sweep()  # after an error, jobs that were stopped in the middle; a full disk needs the room
         if alone:
             store.forget_unused()
         return open_prepared(folder)
@@ -133,8 +135,8 @@ def request_key(mixture: Mixture) -> str:
         "tokenizers": metadata.version("tokenizers"),
         "sources": [[source.facts(), source.signature()] for source in mixture.sources],
         "block": mixture.block,
-        "tokenizer": tokenizer.model_dump(mode="json"),
-        "tokenizer_file": digest_of_file(tokenizer.file),
+        "tokenizer": tokenizer.model_dump(mode="json", exclude={"fast"}),
+        "tokenizer_file": digests_of(tokenizer),
         "validation": mixture.validation.model_dump(mode="json"),
         "seed": mixture.seed,
     }
@@ -145,6 +147,13 @@ def request_key(mixture: Mixture) -> str:
 def _find(mixture: Mixture, cache: Path, key: str) -> Prepared | None:
     folder = folder_of(mixture, cache, key)
     return open_prepared(folder) if (folder / "prepared.json").is_file() else None
+
+
+def _is_full(error: OSError) -> bool:
+    """Whether the disk is full. pyarrow says so in words only, and numpy only that not all was written."""
+    numbers = (errno.ENOSPC, errno.EDQUOT)
+    said = str(error)
+    return error.errno in numbers or any(os.strerror(each) in said for each in numbers) or said.endswith(" written")
 
 
 def _size_of(folder: Path) -> int:

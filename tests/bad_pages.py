@@ -324,9 +324,11 @@ CLUSTERS = (
 
 MIXTURES = (
     _mixture("typo", "weight: 1}", "wieght: 1}", 2, "sources[0].wieght", "write `weight`"),
-    _mixture("unknown kind", "python_installation", "python", 2, "sources[0].kind", "found 'python'; allowed: files, python_installation"),
+    _mixture("unknown kind", "python_installation", "python", 2, "sources[0].kind", "found 'python'; allowed: code_folder, collection, files"),
     _mixture("no kind", "kind: python_installation, ", "", 2, "sources[0].kind", "is missing"),
-    _mixture("no weight", ", weight: 1}", "}", 2, "sources[0].weight", "is missing", "add `weight: ...`"),
+    _mixture("a recipe nobody knows", "sources:", "recipe: root\nsources:", 1, "recipe", "unknown recipe 'root'", "roots"),
+    _mixture("a schedule without an end", "tokenizer:", "schedule: [{weights: {code: 1}}, {weights: {code: 1}}]\ntokenizer:", 3, "schedule", "has no end"),
+    _mixture("a schedule of strangers", "tokenizer:", "schedule: [{weights: {cod: 1}}]\ntokenizer:", 3, "schedule", "unknown source 'cod'; did you mean 'code'"),
     _mixture("a weight of zero", "weight: 1", "weight: 0", 2, "sources[0].weight", "expected more than 0, found 0"),
     _mixture("a name with a slash", "name: code", "name: a/b", 2, "sources[0].name", "found 'a/b'", "use letters, digits"),
     _mixture("a part nobody knows", "[library]", "[libary]", 2, "sources[0].parts[0]", "found 'libary'", "write `library`"),

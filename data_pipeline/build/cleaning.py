@@ -17,12 +17,14 @@ from data_pipeline.clean import Record, StepTally, clean
 from data_pipeline.documents import Document, Rejected
 from data_pipeline.progress import Ticked
 from data_pipeline.sources import Block, Source
+from data_pipeline.sources._found import printable
 from data_pipeline.steps import Step, Wide
 from data_pipeline.surveys import MARKS, ApplyMarked
 from data_pipeline.work import Job, Output, Tick
 from data_pipeline.work.texts import TextsWriter, read_texts
 
 _EXAMPLES = 20  # of records that are no documents, in the report; all of them are in quarantine.jsonl
+_LONGEST = 1000  # characters of a place or a reason
 NONE = np.zeros(0, MARKS)
 
 
@@ -75,11 +77,11 @@ class Clean(Job):
         tallies = [_tally_of(self.decided.step, language)] if self.decided else []
         stream: Iterator[Record] = counted.of(self._records(*tallies))
         look = self.stretch.wide.survey(language, 0) if self.stretch.wide else None
-        rejected: list[Rejected] = []
+        quarantine = _Quarantine(folder / "quarantine.jsonl")
         sizes = [0, 0]
         for record in clean(stream, self.stretch.steps, language, tallies):
             if isinstance(record, Rejected):
-                rejected.append(record)
+                quarantine.add(record)
                 continue
             if look is not None:
                 rows.add(look(record, NONE), texts.documents)
@@ -89,11 +91,11 @@ class Clean(Job):
             counted.kept(texts.documents, tallies)
         texts.close()
         rows.close()
-        _quarantine(folder / "quarantine.jsonl", rejected)
+        quarantine.close()
         return {
             "documents": texts.documents, "bytes": sizes[0], "characters": sizes[1], "rows": rows.total, "runs": rows.runs,
             "read": {"documents": counted.documents, "bytes": counted.bytes},
-            "rejected": _rejections(rejected),
+            "rejected": quarantine.facts(),
             "steps": [tally.facts() for tally in tallies], "came_to": counted.came_to(texts.documents, tallies),
         }  # fmt: skip
 
@@ -190,12 +192,30 @@ class _Counted:
         return {"documents": self.documents, "bytes": self.bytes, "kept": kept, "dropped": dict(dropped)}
 
 
-def _quarantine(path: Path, rejected: list[Rejected]) -> None:
-    lines = (json.dumps({"where": each.where, "reason": each.reason}, ensure_ascii=False) for each in rejected)
-    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+class _Quarantine:
+    """The records that are no documents, on disk as they come: with a wrong `text_field` it is every line of a block."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8")
+        self._records = 0
+        self._examples: list[dict[str, str]] = []
+        self._reasons: Counter[str] = Counter()
+
+    def add(self, record: Rejected) -> None:
+        said = {name: _printable(value) for name, value in (("where", record.where), ("reason", record.reason))}
+        self._file.write(json.dumps(said, ensure_ascii=False) + "\n")
+        self._records += 1
+        self._reasons[said["reason"].partition(":")[0].partition(" at ")[0][:60]] += 1
+        if len(self._examples) < _EXAMPLES:
+            self._examples.append(said)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def facts(self) -> dict[str, Any]:
+        return {"records": self._records, "examples": self._examples, "reasons": dict(self._reasons)}
 
 
-def _rejections(rejected: list[Rejected]) -> dict[str, Any]:
-    examples = [{"where": each.where, "reason": each.reason} for each in rejected[:_EXAMPLES]]
-    reasons = Counter(each.reason.partition(":")[0].partition(" at ")[0][:60] for each in rejected)
-    return {"records": len(rejected), "examples": examples, "reasons": dict(reasons)}
+def _printable(text: str) -> str:
+    """Names of files and of fields may hold what is no character, and be as long as a line."""
+    return printable(text[:_LONGEST])

@@ -67,6 +67,8 @@ class Publisher:
             self._written[each.block.number] = each.output
             for split in _SPLITS:
                 files |= self._take_shards(each, split)
+        for path in sorted({(self._folder / name).parent for name in files}):
+            force(path)
         self._files |= files
         facts, mixture = tokenizer.facts, self._mixture
         if not self._admitted:
@@ -99,13 +101,14 @@ class Publisher:
                 say(Line(line))
         sources = self._sources(records, say)
         self._write_quarantine(cleaned)
-        fingerprint = fingerprint_of(self._files, sources)
+        schedule = [stage.model_dump(mode="json", exclude_none=True) for stage in self._mixture.schedule]
+        fingerprint = fingerprint_of(self._files, sources, schedule)
         total = sum(source.weight for source in sources)
         shares = {source.name: source.weight / total for source in sources}
         report = {
             "mixture": self._mixture.name,
             "fingerprint": fingerprint,
-            "tokenizer": {"kind": trained.recipe if (trained := self._mixture.tokenizer.train) else "file", "vocab_size": tokenizer.facts["vocab_size"]},
+            "tokenizer": {"kind": trained.recipe if (trained := self._mixture.tokenizer.train) else "file", **_of_tokenizer(tokenizer)},
             "sources": {
                 name: {**record.facts(), "weight": shares.get(name, 0.0), "clusters": clusters.get(name, {})}
                 for name, record in records.items()
@@ -114,36 +117,40 @@ class Publisher:
         write_file(self._folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
         facts = {
             "format": FORMAT, "name": self._mixture.name, "fingerprint": fingerprint, "vocab_size": tokenizer.facts["vocab_size"],
-            "end_id": tokenizer.facts["end_id"], "sources": [vars(source) for source in sources], "files": self._files,
+            "end_id": tokenizer.facts["end_id"], "sources": [vars(source) for source in sources], "schedule": schedule,
+            "files": self._files,
         }  # fmt: skip
         write_file(self._folder / "prepared.json", json.dumps(facts, indent=1))
         force(self._folder)
         return fingerprint
 
     def _sources(self, records: dict[str, SourceRecord], say: Callable[[Event], None]) -> tuple[PreparedSource, ...]:
-        found = []
+        present = []
         for source in self._mixture.sources:
             record = records[source.name]
-            if not record.train["documents"]:
-                if source.weight is not None:
-                    raise DataError(record.emptiness())
-                say(Line(f"left out: {record.emptiness()}"))
+            if record.train["documents"]:
+                present.append(source)
                 continue
-            found.append(
-                PreparedSource(
-                    name=source.name, weight=source.weight or float(record.train["tokens"]), train_tokens=record.train["tokens"],
-                    validation_tokens=record.validation["tokens"],
-                    documents=record.train["documents"] + record.validation["documents"],
-                )
-            )  # fmt: skip
-        if not found:
+            if source.weight is not None:
+                raise DataError(record.emptiness())
+            say(Line(f"left out: {record.emptiness()}"))
+        if not present:
             raise DataError(f"mixture {self._mixture.name!r} gives no document: {next(iter(records.values())).emptiness()}")
-        if not any(source.validation_tokens for source in found):
+        if not any(records[source.name].validation["tokens"] for source in present):
             raise DataError(
                 f"mixture {self._mixture.name!r} has one document in each source, so none can be held out for "
                 "validation; add a document, or cut a text into several with `separator`"
             )
-        return tuple(found)
+        weights = self._mixture.weights_by({name: record.train["tokens"] for name, record in records.items()})
+        return tuple(
+            PreparedSource(
+                name=source.name, weight=weights[source.name], train_tokens=record.train["tokens"],
+                validation_tokens=record.validation["tokens"], max_epochs=source.max_epochs,
+                said=source.weight is not None,                documents=record.train["documents"] + record.validation["documents"],
+            )
+            for source in present
+            for record in (records[source.name],)
+        )  # fmt: skip
 
     def _take_shards(self, each: Written, split: str) -> dict[str, tuple[int, str]]:
         name = each.block.of.source.name
@@ -175,8 +182,9 @@ class Publisher:
         """Every record that was no document, with its source."""
         with whole(self._folder / "quarantine.jsonl") as partial, partial.open("w", encoding="utf-8") as file:
             for each in self._blocks:
-                for line in cleaned[each.number][0].path("quarantine.jsonl").read_text("utf-8").splitlines():
-                    file.write(json.dumps({"source": each.of.source.name, **json.loads(line)}, ensure_ascii=False) + "\n")
+                with cleaned[each.number][0].path("quarantine.jsonl").open(encoding="utf-8") as lines:
+                    for line in lines:
+                        file.write(json.dumps({"source": each.of.source.name, **json.loads(line)}, ensure_ascii=False) + "\n")
 
 
 def _told(record: SourceRecord) -> list[str]:
@@ -189,3 +197,7 @@ def _told(record: SourceRecord) -> list[str]:
         first = record.rejected["examples"][0]
         lines.append(f"{record.name}: {record.rejected['records']:,} records rejected; the first: {first['where']}: {first['reason']}")
     return lines + [f"{record.name}: {line}" for line in summary(record.steps)]
+
+
+def _of_tokenizer(tokenizer: Output) -> dict[str, Any]:
+    return {name: tokenizer.facts[name] for name in ("vocab_size", "sample_bytes", "fast")}

@@ -49,7 +49,7 @@ class Loader:
         self.storage = storage or Here(prepared.folder, prepared.files)
         self.live = live
         self._reader: SampleReader | Live = live or SampleReader(
-            prepared, self.storage, order or own_order(prepared, sequence_length, seed)
+            prepared, self.storage, order or own_order(prepared, sequence_length=sequence_length, seed=seed)
         )
 
     @property

@@ -10,10 +10,12 @@ memory. What comes out is the same either way.
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing.shared_memory import SharedMemory
 from typing import TypeVar
 
@@ -104,6 +106,7 @@ class _Handed:
 
 _reader: list[Callable[[np.ndarray], Arrays]] = []
 """Of this worker process: made once."""
+_number = count()
 
 
 def _begin(make: Callable[[], Callable[[np.ndarray], Arrays]]) -> None:
@@ -112,7 +115,8 @@ def _begin(make: Callable[[], Callable[[np.ndarray], Arrays]]) -> None:
 
 def _hand_over(asked: np.ndarray) -> _Handed:
     arrays = [array for array in _reader[0](asked) if array is not None]
-    memory = SharedMemory(create=True, size=max(1, sum(array.nbytes for array in arrays)))
+    name = f"samples-{os.getppid()}-{os.getpid()}-{next(_number)}"
+    memory = SharedMemory(name, create=True, size=max(1, sum(array.nbytes for array in arrays)))
     at = 0
     for array in arrays:
         np.ndarray(array.shape, array.dtype, memory.buf, at)[...] = array

@@ -77,6 +77,11 @@ def page_error(pattern: str, source: str, message: str, fix: str) -> PageError:
     return PageError([Problem(file=pattern, path=f"source {source}", message=message, fix=fix)])
 
 
+def printable(name: str) -> str:
+    """A name as text: bytes of a file's name that are no UTF-8, as Linux allows them, become `\\udcff`."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def signature_of(facts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
@@ -152,7 +157,7 @@ def _described(
     for suffix in formats:
         if stem.endswith(suffix) and not (suffix == ".parquet" and compression):
             return FoundFile(
-                origin=pattern, path=path, name=name, size=info["size"], stamp=info["stamp"],
+                origin=pattern, path=path, name=printable(name), size=info["size"], stamp=info["stamp"],
                 format=suffix, compression=compression,
             )  # fmt: skip
     packed = [suffix for suffix in formats if suffix != ".parquet"]

@@ -16,7 +16,7 @@ from typing import Any
 from data_pipeline.documents import Document, Rejected
 from data_pipeline.sources._blocks import Part
 from data_pipeline.sources._bytes import Broken, Piece, chunks, is_of_a_library, opened, pieces
-from data_pipeline.sources._found import FoundFile
+from data_pipeline.sources._found import FoundFile, printable
 from orchestrator.registry import unknown
 from orchestrator.units import format_bytes
 
@@ -185,4 +185,15 @@ def document_of(
     if not isinstance(name, str | int):
         return Rejected(where=where, reason=f"no id in field {id_field!r}")
     meta = record.get(meta_field)
-    return Document(id=str(name), text=text, source=source, meta=meta if isinstance(meta, dict) else {})
+    return Document(id=printable(str(name)), text=text, source=source, meta=_printable_meta(meta) if isinstance(meta, dict) else {})
+
+
+def _printable_meta(meta: dict[str, Any]) -> dict[str, Any]:
+    """The same; only where JSON escapes gave half of a surrogate pair, which no file can hold, `?` in its place."""
+    said = json.dumps(meta, ensure_ascii=False, default=str)
+    try:
+        said.encode()
+    except UnicodeEncodeError:
+        repaired: dict[str, Any] = json.loads(said.encode("utf-8", "replace"))
+        return repaired
+    return meta

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from multiprocessing import get_context
 from typing import Any, Protocol
 
-from data_pipeline.progress import Event, Finished, Line, Ticked
+from data_pipeline.progress import Event, Finished, Line, Started, Ticked
 from data_pipeline.work.job import Job, Output
-from data_pipeline.work.parents import live_with
 from data_pipeline.work.store import Store
 from orchestrator.errors import DataError
 
@@ -28,9 +29,9 @@ EVERY = 0.5  # seconds between two looks at how far jobs are
 
 
 class Executor(Protocol):
-    """Does independent jobs and gives what is left of each, in the order of the jobs."""
+    """Does the independent jobs of a stage and gives what is left of each, in the order of the jobs."""
 
-    def perform(self, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]: ...
+    def perform(self, stage: Started, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]: ...
 
     def close(self) -> None: ...
 
@@ -38,7 +39,7 @@ class Executor(Protocol):
 class OneByOne:
     """In this process."""
 
-    def perform(self, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
+    def perform(self, stage: Started, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
         outputs = []
         for job in jobs:
             outputs.append(store.perform(job, say))
@@ -54,41 +55,54 @@ class InProcesses:
     def __init__(self, number: int) -> None:
         self._number = number
         self._pool: ProcessPoolExecutor | None = None
+        self._leash: Any = None
 
-    def perform(self, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
+    def perform(self, stage: Started, jobs: Sequence[Job], store: Store, say: Say) -> list[Output]:
         done: dict[int, Output] = {}
-        for attempt in range(1, _ATTEMPTS + 1):
-            missing = [number for number in range(len(jobs)) if number not in done]
-            if not missing:
-                break
+        failures = 0
+        while missing := [number for number in range(len(jobs)) if number not in done]:
+            before = len(done)
             try:
-                for number, output in self._all(jobs, missing, store, say):
-                    done[number] = output
-                    tell_done(jobs[number], output, say)
+                with closing(self._all(jobs, missing, store, say)) as found:
+                    for number, output in found:
+                        done[number] = output
+                        tell_done(jobs[number], output, say)
             except BrokenProcessPool:
-                self._pool = None
-                if attempt == _ATTEMPTS:
+                failures = 1 if len(done) > before else failures + 1
+                if failures == _ATTEMPTS:
                     raise DataError(
-                        f"a process that prepared data was ended from outside {attempt} times, most likely for want of memory; "
+                        f"a process that prepared data was ended from outside {failures} times in a row, most likely for want of memory; "
                         "prepare with fewer workers, or with a smaller `block:` on the mixture page"
                     ) from None
                 say(Line("a process that prepared data was ended from outside; its work is done again"))
         return [done[number] for number in range(len(jobs))]
 
-    def _all(self, jobs: Sequence[Job], chosen: list[int], store: Store, say: Say) -> Iterator[tuple[int, Output]]:
+    def _all(self, jobs: Sequence[Job], chosen: list[int], store: Store, say: Say) -> Generator[tuple[int, Output], None, None]:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._number, get_context("spawn"), _begin, (os.getpid(),))
-        pending: dict[Future[Output], int] = {self._pool.submit(perform_told, jobs[n], store): n for n in chosen}
+            context = get_context("spawn")
+            here, self._leash = context.Pipe(duplex=False)
+            self._pool = ProcessPoolExecutor(self._number, context, _live_with, (os.getpid(), here))
+        with _interrupts_held():  # a worker begins when there is work for it, and Ctrl-C is for this process alone
+            pending: dict[Future[Output], int] = {self._pool.submit(perform_told, jobs[n], store): n for n in chosen}
         try:
             while pending:
                 finished, _ = wait(pending, timeout=EVERY, return_when=FIRST_COMPLETED)
                 for event in ticks(store):
                     say(event)
                 for future in finished:
-                    yield pending.pop(future), future.result()
+                    number, output = pending[future], future.result()
+                    del pending[future]
+                    yield number, output
         finally:
-            for future in pending:
-                future.cancel()
+            if pending:
+                self._abandon()
+
+    def _abandon(self) -> None:
+        """Ends the processes at once: what they have in hand will be done again, and would be waited for."""
+        assert self._pool is not None
+        self._leash.close()
+        self._pool.shutdown(cancel_futures=True)
+        self._pool = None
 
     def close(self) -> None:
         if self._pool is not None:
@@ -120,7 +134,8 @@ def perform_told(job: Job, store: Store) -> Output:
     try:
         return store.perform(job, tick)
     finally:
-        path.unlink(missing_ok=True)
+        for left in folder.glob(f"{job.key[:32]}-*"):  # its own, and that of a process that died over the same job
+            left.unlink(missing_ok=True)
 
 
 def ticks(store: Store) -> Iterator[Event]:
@@ -130,7 +145,23 @@ def ticks(store: Store) -> Iterator[Event]:
             yield Ticked(**json.loads(path.read_text("utf-8")))
 
 
-def _begin(parent: int) -> None:
-    """A worker whose parent was killed would wait for it for ever; and it has one core."""
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes that begin meanwhile never see SIGINT, not even while they begin; this one sees it afterwards."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _live_with(parent: int, leash: Any) -> None:
+    """Ends this worker when its parent lets go of the other end of `leash`, or was killed; and gives it one core."""
     os.environ["RAYON_NUM_THREADS"] = "1"
-    live_with(parent)
+
+    def watch() -> None:
+        while os.getppid() == parent and not leash.poll(1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

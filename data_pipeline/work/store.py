@@ -73,10 +73,14 @@ class Store:
         return done
 
     def sweep(self) -> None:
-        """Removes what jobs that died have left. Only who holds the lock may."""
+        """Removes what jobs that died have left. Only who holds the lock may.
+
+        Workers of a driver that was killed live on for a second and may write where something is being removed; what that
+        leaves is removed the next time.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.glob(".*"):
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)
         shutil.rmtree(self.folder / "ticks", ignore_errors=True)
 
     def forget_unused(self) -> None:

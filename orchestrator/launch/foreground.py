@@ -17,6 +17,7 @@ from rich.console import Console
 from data_pipeline.prepare import find_admitted, find_prepared, prepare
 from data_pipeline.prepared import Prepared
 from data_pipeline.progress import told
+from data_pipeline.stored.orders import stages_said
 from data_pipeline.stored.storage import is_url, open_data
 from orchestrator.launch.assign import block_of
 from orchestrator.launch.cluster import address_for
@@ -30,7 +31,7 @@ from orchestrator.launch.output import WorkerOutput
 from orchestrator.launch.planned import ground_for, plan_for
 from orchestrator.launch.streaming import Preparation, streamed
 from orchestrator.planning import Plan
-from orchestrator.planning.data import mixture_of
+from orchestrator.planning.data import lengths_of, mixture_of
 from orchestrator.planning.render import render
 from orchestrator.spec import ClusterSpec, LoadedCluster, LoadedRun, load_cluster, load_run
 from orchestrator.spec.load import problem_at
@@ -141,6 +142,9 @@ def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Pr
         if prepared.name != mixture.name:
             found = f"holds mixture {prepared.name!r}, and data.mixture is {mixture.name!r}"
             raise problem_at(loaded.page, "data.prepared", found, f"write mixture: {prepared.name}, or another folder")
+        if lengths_of(stages_said(prepared), loaded.spec) != plan.batch.lengths:
+            found = f"was prepared with another schedule than mixture {mixture.name!r} has"
+            raise problem_at(loaded.page, "data.prepared", found, "name the mixture page it was prepared from")
     _show(console, f"data       {mixture.name}: {prepared.train_tokens:,} training tokens in {prepared.folder}")
     _require_vocabulary(loaded, plan, prepared.vocab_size)
     return prepared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,3 +39,24 @@ class Writes(Job):
         (folder / "text.txt").write_text(self.text)
         tick(Ticked(self.title, 1, len(self.text), 1))
         return {"length": len(self.text), "came_to": {"documents": 1, "bytes": len(self.text), "kept": 1, "dropped": {}}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fails(Job):
+    """Raises, or waits for a while and then notes that it was not stopped."""
+
+    log: Path
+    number: int
+    error: Exception | None = None
+    waits_s: float = 0.0
+
+    def signature(self) -> dict[str, Any]:
+        return {"number": self.number}
+
+    def run(self, folder: Path, tick: Tick) -> dict[str, Any]:
+        if self.error is not None:
+            raise self.error
+        time.sleep(self.waits_s)
+        with self.log.open("a") as file:
+            file.write(f"{self.number}\n")
+        return {}

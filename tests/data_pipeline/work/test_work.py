@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from data_pipeline.progress import Event, Finished, Line, Ticked
+from data_pipeline.progress import Event, Finished, Line, Started, Ticked
 from data_pipeline.work import Executor, InProcesses, OneByOne, Store
 from data_pipeline.work.store import name_of
 from orchestrator.errors import DataError
 from tests.data_pipeline.work.jobs import Writes
+
+STAGE = Started("write", 4)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def test_every_executor_gives_the_same_in_the_order_of_the_jobs(tmp_path: Path, 
         said: list[Event] = []
         store = store_in(tmp_path / name)
         doer: Executor = executor
-        outputs = doer.perform(jobs_in(tmp_path / name, *texts), store, said.append)
+        outputs = doer.perform(STAGE, jobs_in(tmp_path / name, *texts), store, said.append)
         found.append([(output.folder.name, output.files, output.facts) for output in outputs])
         assert sorted(done_in(tmp_path / name)) == sorted(texts)
         assert {event.block for event in said if isinstance(event, Finished)} == set(texts)
@@ -112,12 +114,12 @@ def test_every_executor_gives_the_same_in_the_order_of_the_jobs(tmp_path: Path, 
 def test_an_error_in_a_process_is_raised_here(tmp_path: Path, processes: InProcesses) -> None:
     job = Writes(title="x", text="x", log=tmp_path / "log", fails="the disk is tired")
     with pytest.raises(DataError, match="the disk is tired"):
-        processes.perform([job], store_in(tmp_path), quiet)
+        processes.perform(STAGE, [job], store_in(tmp_path), quiet)
 
 
 def test_a_process_that_is_killed_is_replaced_and_its_job_done_again(tmp_path: Path) -> None:
     executor, said = InProcesses(1), []
-    outputs = executor.perform(jobs_in(tmp_path, "hello", dies=1), store_in(tmp_path), said.append)
+    outputs = executor.perform(STAGE, jobs_in(tmp_path, "hello", dies=1), store_in(tmp_path), said.append)
     executor.close()
     assert outputs[0].path("text.txt").read_text() == "hello"
     assert not outputs[0].path("half.txt").exists()
@@ -129,5 +131,5 @@ def test_a_process_that_is_killed_is_replaced_and_its_job_done_again(tmp_path: P
 def test_one_that_is_killed_every_time_is_told(tmp_path: Path) -> None:
     executor = InProcesses(1)
     with pytest.raises(DataError, match=r"ended from outside 3 times.*fewer workers"):
-        executor.perform(jobs_in(tmp_path, "hello", dies=9), store_in(tmp_path), quiet)
+        executor.perform(STAGE, jobs_in(tmp_path, "hello", dies=9), store_in(tmp_path), quiet)
     executor.close()
