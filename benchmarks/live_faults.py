@@ -1,11 +1,13 @@
 """A run that trains while its data is prepared, under kill -9: what comes out is what an undisturbed one gives.
 
-    python -m benchmarks.live_faults [--kills 10] [--steps 120] [--seed 0]
+    python -m benchmarks.live_faults [--kills 10] [--steps 120] [--ranks 1] [--ray] [--seed 0]
 
-Each trial starts `train` on a page with `data.live`, kills the command and everything in its process group at a random
-moment, waits until nothing of it is left, and goes on with `resume`. Held against a run that nobody disturbed: loss, gradient
-norm and learning rate of every step to the last bit, the ledger, the waves on record and every prepared file, byte for byte. The
+Each trial starts a run on a page with `data.live`, kills what started it and everything in its process group at a random
+moment, waits until nothing of it is left, and goes on. Held against a run that nobody disturbed: loss, gradient norm and learning
+rate of every step to the last bit, the ledger, the waves on record, every validation and every prepared file, byte for byte. The
 texts are those of the Python installation, in many small blocks, so that waves come while the run trains.
+
+Workers are started by torchrun beside the preparation, as `train` does it; with --ray by `train` and `resume` themselves.
 """
 
 from __future__ import annotations
@@ -26,13 +28,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data_faults import contents
+from benchmarks.data_faults.trials import contents
 from data_pipeline.admitted import read_admitted
 from data_pipeline.alive import NAME
 from data_pipeline.mixture import load_mixture
-from data_pipeline.prepare import prepare
+from data_pipeline.prepare import folder_of, prepare, request_key
+from orchestrator.launch.ground import ground
+from orchestrator.launch.machine import this_machine
 from orchestrator.launch.processes import Process, identify, mentioning, wait_gone, with_descendants
+from orchestrator.launch.streaming import streamed
+from orchestrator.spec import load_cluster, load_run
 from orchestrator.training.callbacks.admissions import ADMITTED
+from orchestrator.training.create import create_run, write_execution, write_hardware
 from orchestrator.training.rundir import RunDir, last_line, read_lines
 
 SOURCES = """
@@ -43,7 +50,7 @@ validation: {fraction: 0.05}
 block: 8KB
 """
 SMALL = (
-    "model.layers=2 model.hidden_size=64 model.ffn_size=160 data.sequence_length=256 data.live=true data.mixture={mixture}"
+    "parallelism.engine={engine} parallelism.data={ranks} model.layers=2 model.hidden_size=64 model.ffn_size=160 data.sequence_length=256 data.live=true data.mixture={mixture}"
     " training.steps={steps} training.batch.sequences=64 training.validation.every=40 training.validation.baseline=null"
     " training.sample=null checkpoint.every=10 tracking.wandb=null"
 )
@@ -52,24 +59,57 @@ GONE_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Pages, and what the command line says of each run."""
+    """Pages, and the command that begins or continues the run of a trial."""
 
     folder: Path
     steps: int
+    ranks: int
+    ray: bool
 
-    def command(self, verb: str, trial: str) -> list[str]:
-        said = SMALL.format(mixture=self.folder / "stream.yaml", steps=self.steps)
-        page = ["--set", said] if verb == "train" else []
-        places = ["--runs", str(self.folder / trial), "--data", str(self.folder / trial / "data"), "--run", "live"]
-        return [sys.executable, "-m", "orchestrator.cli", verb, *places, *page]
+    @property
+    def mixture(self) -> Path:
+        return self.folder / "stream.yaml"
+
+    def command(self, trial: str) -> list[str]:
+        engine = "reference" if self.ranks == 1 else "deepspeed"
+        said = SMALL.format(mixture=self.mixture, steps=self.steps, ranks=self.ranks, engine=engine)
+        run = self.run(trial)
+        places = ["--runs", str(run.path.parent), "--data", str(self.data(trial)), "--run", run.name]
+        verb = "resume" if run.execution.exists() else "train"
+        if self.ray:
+            return [sys.executable, "-m", "orchestrator.cli", verb, *places, *(["--set", said] if verb == "train" else [])]
+        if verb == "train":
+            begin(run, said, self.mixture, self.data(trial))
+        return [sys.executable, "-m", "benchmarks.live_faults", "--launch", str(self.mixture), str(run.path), str(self.ranks)]
 
     def run(self, trial: str) -> RunDir:
         return RunDir(self.folder / trial / "live")
 
+    def data(self, trial: str) -> Path:
+        return self.folder / trial / "data"
+
     def prepared(self, trial: str) -> Path:
         """The folder, prepared to its end if the run did not need all of it."""
-        data = self.folder / trial / "data"
-        return prepare(load_mixture(self.folder / "stream.yaml"), data).folder
+        return prepare(load_mixture(self.mixture), self.data(trial)).folder
+
+
+def begin(run: RunDir, said: str, mixture: Path, data: Path) -> None:
+    """The folder of a new run, as `train` makes it."""
+    hardware = load_cluster("cluster/laptop.yaml")
+    loaded = load_mixture(mixture)
+    create_run(run.path.parent, run.name, load_run("model_specs/llama/nano.yaml", said), hardware)
+    write_hardware(run, ground(hardware.spec, this_machine()))
+    write_execution(run, data=folder_of(loaded, data, request_key(loaded)), overrides=[said], until=None, accepted=())
+
+
+def launch(mixture: str, run: Path, ranks: str) -> int:
+    """The preparation and the workers, as `train` starts them, without Ray."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", ranks]
+    with streamed(mixture, load_mixture(mixture), run.parent / "data", print):
+        return subprocess.run(
+            [*torchrun, "-m", "orchestrator.training", str(run)], check=False,
+            env={**os.environ, "OMP_NUM_THREADS": str(max(1, this_machine().cores // int(ranks))), "GLOO_SOCKET_IFNAME": "lo"},
+        ).returncode  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +127,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--ranks", type=int, default=1)
+    parser.add_argument("--ray", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--launch", nargs=3, metavar=("MIXTURE", "RUN", "RANKS"), help="what each trial starts")
     options = parser.parse_args()
+    if options.launch:
+        return launch(options.launch[0], Path(options.launch[1]), options.launch[2])
     chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="live-faults-") as name:
-        site = Site(folder=write_pages(Path(name)), steps=options.steps)
+        site = Site(folder=write_pages(Path(name)), steps=options.steps, ranks=options.ranks, ray=options.ray)
         began = time.monotonic()
         came = undisturbed(site)
         lasted = time.monotonic() - began
@@ -124,7 +169,7 @@ def write_pages(folder: Path) -> Path:
 
 def undisturbed(site: Site) -> list[int]:
     """Trains to the end; the step at which each wave was first read."""
-    ended = subprocess.run(site.command("train", "undisturbed"), capture_output=True, text=True, check=False)
+    ended = subprocess.run(site.command("undisturbed"), capture_output=True, text=True, check=False)
     if ended.returncode:
         raise SystemExit(f"the undisturbed run ended with {ended.returncode}:\n{ended.stdout[-3000:]}{ended.stderr[-3000:]}")
     return [event["step"] for event in read_lines(site.run("undisturbed").events) if event["event"] == ADMITTED]
@@ -135,20 +180,22 @@ def disturbed(site: Site, trial: str, moment: float, expected: Result) -> bool:
     out = site.folder / f"{trial}.out"
     run = site.run(trial)
     with out.open("w") as file:
-        process = subprocess.Popen(site.command("train", trial), stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(site.command(trial), stdout=file, stderr=file, start_new_session=True)
         time.sleep(moment)
         family = with_descendants(filter(None, [identify(process.pid)])) | preparing(site, trial)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         last = last_line(run.metrics)
-        waves = read_admitted(folders[0]) if (folders := list(run.path.parent.glob("data/stream-*"))) else None
+        waves = read_admitted(folders[0]) if (folders := list(site.data(trial).glob("stream-*"))) else None
         left = wait_gone(family | mentioning(str(run.path)), GONE_S)
-        verb = "resume" if run.execution.exists() else "train"
-        ended = subprocess.run(site.command(verb, trial), stdout=file, stderr=file, check=False)
+        ended = subprocess.run(site.command(trial), stdout=file, stderr=file, check=False)
     found = result_of(site, trial)
+    # A run reads of a wave when it needs it, or later: how many it knows at its end is no part of the result.
     verdicts = {
-        name: getattr(found, name) == getattr(expected, name) for name in ("steps", "ledger", "waves", "validated", "files")
-    }
+        "steps": found.steps == expected.steps, "ledger": found.ledger == expected.ledger,
+        "waves": all(ours == theirs for ours, theirs in zip(found.waves, expected.waves, strict=False)),
+        "validated": found.validated == expected.validated, "files": found.files == expected.files,
+    }  # fmt: skip
     shown = "  ".join(f"{'equal' if same else 'DIFFER':<{width}}" for same, width in zip(verdicts.values(), (6, 6, 5, 10, 5), strict=True))
     step = last["step"] if last else 0
     print(
@@ -163,7 +210,7 @@ def disturbed(site: Site, trial: str, moment: float, expected: Result) -> bool:
 
 def preparing(site: Site, trial: str) -> set[Process]:
     """The preparation, which has a session of its own and has to end by itself."""
-    found = [json.loads(path.read_bytes())["pid"] for path in (site.folder / trial).glob(f"data/*/{NAME}")]
+    found = [json.loads(path.read_bytes())["pid"] for path in site.data(trial).glob(f"*/{NAME}")]
     return {process for pid in found if (process := identify(pid))}
 
 
