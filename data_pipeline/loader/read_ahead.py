@@ -77,13 +77,16 @@ def _in_turn(
 ) -> Iterator[R]:
     arrays = iter(asked)
     pending: deque[Future[R]] = deque()
-    following = next(arrays, None)
+    following: np.ndarray | None = None
 
     def read_on(most: int, *, waiting: bool) -> None:
         nonlocal following
-        while following is not None and len(pending) < most and ((waiting and not pending) or there(following)):
+        while len(pending) < most:
+            following = next(arrays, None) if following is None else following
+            if following is None or not ((waiting and not pending) or there(following)):
+                return
             pending.append(submit(following))
-            following = next(arrays, None)
+            following = None
 
     read_on(max(ahead, 1), waiting=True)
     while pending:

@@ -86,13 +86,18 @@ class Preparation:
         """A view has to have one; the preparation is ended by `streamed`."""
 
     def end(self) -> None:
+        """Ends it with the run. What it has done is kept."""
         if self._process is None or self._process.poll() is not None:
             return
+        complete = (self.folder / "prepared.json").exists()
         self._process.terminate()
         self._process.wait()
-        self._say(f"the preparation was stopped with the run; `make data` goes on with it: {self.folder}")
+        if not complete:
+            self._say(f"the preparation was stopped with the run; `make data` goes on with it: {self.folder}")
 
     def _lines(self) -> list[str]:
+        if not self._starts:
+            return []
         with self._log.open("rb") as log:
             log.seek(self._from)
             return log.read().decode("utf-8", "replace").splitlines()
