@@ -4,7 +4,7 @@
     python -m benchmarks.data_faults --bad-files                                              damaged files, and a full disk
     python -m benchmarks.data_faults --cluster                                                a node of a cluster is lost
 
-Without a corpus the texts are those of the Python installation.
+Without a corpus the texts are the sources of Python's standard library.
 
     trials.py      one preparation in a process of its own, and what it left
     kills.py       the process or one of its workers is killed, and it is started again

@@ -60,7 +60,10 @@ def cases() -> list[Case]:
     zst, gz = ZstdCompressor().compress(whole), gzip.compress(whole)
 
     def writes(*pieces: bytes) -> Callable[[Path], None]:
-        return lambda path: path.write_bytes(b"".join(pieces)) and None
+        def write(path: Path) -> None:
+            path.write_bytes(b"".join(pieces))
+
+        return write
 
     def of(*rows: object) -> bytes:
         return b"".join(json.dumps(row).encode() + b"\n" for row in rows)

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.data_faults.trials import command, contents, jobs_done, left_over, prepared
+from benchmarks.data_faults.trials import command, contents, jobs_done, left_over, prepared, words_of
 from orchestrator.launch.processes import Process, identify, with_descendants
 
 _WORKER = b"spawn_main"
@@ -75,11 +75,4 @@ def start_and_kill(words: list[str], moment: float, chance: random.Random, *, wo
 def workers_of(pid: int) -> list[Process]:
     driver = identify(pid)
     family = with_descendants([driver]) - {driver} if driver else set()
-    return sorted(process for process in family if _WORKER in _words(process))
-
-
-def _words(process: Process) -> bytes:
-    try:
-        return Path(f"/proc/{process.pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
-        return b""
+    return sorted(process for process in family if _WORKER in words_of(process))

@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from benchmarks.data_faults.trials import command, contents, jobs_done, prepared
+from benchmarks.data_faults.trials import command, contents, jobs_done, prepared, words_of
 from orchestrator.launch import cluster
 from orchestrator.launch.cluster import Standing
 from orchestrator.launch.processes import Process, mentioning, with_descendants
@@ -22,7 +22,7 @@ def run(page: Path, folder: Path) -> int:
     whole = folder / "undisturbed"
     expected, jobs = contents(prepared(page, whole)), jobs_done(whole)
     wrong = 0
-    for share in (0.2, 0.5, 0.8):
+    for share in (0.4,):
         states = folder / f"clusters-{share}"
         standing = cluster.up(PAGE, name=NAME, states=states, say=lambda line: None)
         try:
@@ -37,10 +37,9 @@ def _lost(page: Path, data: Path, standing: Standing, after: int, expected: dict
     where.write_text(f"nodes: 3\nnode: {{accelerator: cpu, count: 2}}\nray: {{address: '{standing.address}'}}\n")
     began = time.monotonic()
     process = subprocess.Popen(command(page, data, "--cluster", str(where)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    while process.poll() is None and (jobs_done(data) < after or not _at_work(standing, data)):
+    while process.poll() is None and (jobs_done(data) < after or not _at_work(standing)):
         time.sleep(0.02)
-    died = _at_work(standing, data)
-    raylet = raylet_of(standing, 2)
+    died, raylet = _at_work(standing), raylet_of(standing, 2)
     os.kill(raylet.pid, signal.SIGKILL)
     done = jobs_done(data)
     said, _ = process.communicate()
@@ -49,7 +48,7 @@ def _lost(page: Path, data: Path, standing: Standing, after: int, expected: dict
         return False
     (facts,) = data.glob("*/prepared.json")
     same = contents(facts.parent) == expected
-    told = f"a node lost after {done} jobs with {len(died)} in hand, ended in {time.monotonic() - began:.0f} s"
+    told = f"a node lost after {done} jobs with {died} in hand, ended in {time.monotonic() - began:.0f} s"
     print(f"{told}: {'equal' if same else 'DIFFERENT'}", flush=True)
     return same
 
@@ -57,19 +56,10 @@ def _lost(page: Path, data: Path, standing: Standing, after: int, expected: dict
 def raylet_of(standing: Standing, index: int) -> Process:
     """The raylet of a node, by the temporary folder that no other has."""
     found = mentioning(f"{standing.temp}/{index}/")
-    (raylet,) = (each for each in found if Path(f"/proc/{each.pid}/cmdline").read_bytes().split(b"\0")[0].endswith(b"/raylet"))
+    (raylet,) = (each for each in found if words_of(each).split(b"\0")[0].endswith(b"/raylet"))
     return raylet
 
 
-def _at_work(standing: Standing, data: Path) -> set[int]:
-    """Processes of the last node that hold a file of a job open."""
-    found = set()
-    for process in with_descendants([raylet_of(standing, 2)]):
-        folder = Path(f"/proc/{process.pid}/fd")
-        try:
-            names = [os.readlink(each) for each in folder.iterdir()]
-        except OSError:  # ended meanwhile
-            continue
-        if any(name.startswith(str(data / ".work")) for name in names):
-            found.add(process.pid)
-    return found
+def _at_work(standing: Standing) -> int:
+    """Processes of the last node that do a job now: Ray writes the task into their command line."""
+    return sum(words_of(process).startswith(b"ray::Map(") for process in with_descendants([raylet_of(standing, 2)]))

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
+from orchestrator.launch.processes import Process
+
 PAGE = """
-sources: [{source}]
+sources: [{{name: corpus, kind: files, paths: '{corpus}', limit: {limit}, weight: 1}}]
 steps: [uniform_whitespace, {{dedup_template_soft: {{least: 5}}}}, near_duplicates, repeated_substrings, {{filter_small_docs: {{words: 5}}}}]
 tokenizer: {{train: byte_bpe, vocab_size: 1000, sample: 1MB}}
-block: 300KB
+block: 200KB
 """
-INSTALLED = "{{name: library, kind: python_installation, parts: [library], limit: {limit}, weight: 1}}"
-FILES = "{{name: corpus, kind: files, paths: '{corpus}', limit: {limit}, weight: 1}}"
+FILES = 12
 
 
 def write_page(folder: Path, corpus: str | None, limit: str) -> Path:
-    source = FILES.format(corpus=corpus, limit=limit) if corpus else INSTALLED.format(limit=limit)
+    """Without a corpus, of the sources of the standard library, in files that give a block or more each."""
+    if corpus is None:
+        (folder / "texts").mkdir()
+        sources = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
+        for number in range(FILES):
+            rows = [json.dumps({"text": path.read_text("utf-8")}) for path in sources[number::FILES]]
+            (folder / "texts" / f"{number}.jsonl").write_text("".join(f"{row}\n" for row in rows), "utf-8")
+        corpus = str(folder / "texts" / "*.jsonl")
     page = folder / "faults.yaml"
-    page.write_text(PAGE.format(source=source))
+    page.write_text(PAGE.format(corpus=corpus, limit=limit))
     return page
 
 
@@ -53,3 +63,11 @@ def left_over(data: Path) -> list[str]:
     """Files that are half of something: none, once a preparation has come to its end or has told why not."""
     found = [*data.rglob("*.partial"), *data.glob(".work/*/.*"), *data.glob(".work/*/ticks/*")]
     return [str(path.relative_to(data)) for path in found]
+
+
+def words_of(process: Process) -> bytes:
+    """The command line of a process, empty when it has ended."""
+    try:
+        return Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""

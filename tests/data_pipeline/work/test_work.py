@@ -118,7 +118,8 @@ def test_an_error_in_a_process_is_raised_here(tmp_path: Path, processes: InProce
 
 
 def test_a_process_that_is_killed_is_replaced_and_its_job_done_again(tmp_path: Path) -> None:
-    executor, said = InProcesses(1), []
+    executor = InProcesses(1)
+    said: list[Event] = []
     outputs = executor.perform(STAGE, jobs_in(tmp_path, "hello", dies=1), store_in(tmp_path), said.append)
     executor.close()
     assert outputs[0].path("text.txt").read_text() == "hello"
