@@ -129,8 +129,8 @@ def shared_memory() -> set[str]:
     return {path.name for path in Path("/dev/shm").glob(f"samples-{os.getpid()}-*")}
 
 
-def test_processes_give_the_same_and_leave_nothing_in_memory(prepared: Prepared) -> None:
-    ours = Loader(prepared, sequence_length=LENGTH, seed=5, apart=True)
+def test_processes_give_the_same_and_leave_nothing_in_memory(small: Prepared) -> None:
+    ours = Loader(small, sequence_length=LENGTH, seed=5, apart=True)
     expected = list(ours.batches(arrays(6), workers=0))
     found = list(ours.batches(arrays(6), workers=2, ahead=4, by="processes"))
     for batch, other in zip(expected, found, strict=True):
