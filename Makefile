@@ -34,7 +34,7 @@ export PROMPT SET ACCEPT DOCUMENT
 
 .DEFAULT_GOAL := help
 .PHONY: help train test plan simulate check data data-report data-where data-seen data-diff calibrate up down submit jobs \
-        logs stop dashboard resume export generate diff lint schema parity bench-filters clean
+        logs stop dashboard resume export generate diff lint schema parity clean
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -127,11 +127,8 @@ schema: $(INSTALLED) ## write the JSON Schemas of the pages
 parity: $(INSTALLED) ## the losses of every layout against the reference, as a table
 	@$(BIN)/python -m benchmarks.parity
 
-bench-filters: $(INSTALLED) ## filters beside ROOTS' code and, with PEER=python that has datatrove, beside it; on CORPUS=folder
-	@$(BIN)/python -m benchmarks.filters $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(PEER),--peer '$(PEER)') $(ARGS)
-
-bench-%: $(INSTALLED) ## a measurement beside a peer: bench-planner (ROWS=file.csv), bench-overhead, bench-cpu_plan, bench-gpu; ARGS="..."
-	@$(BIN)/python -m benchmarks.$* $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+bench-%: $(INSTALLED) ## a measurement beside a peer: bench-planner (ROWS=file.csv), bench-overhead, bench-data (CORPUS=folder PEER=python), bench-gpu; ARGS="..."
+	@$(BIN)/python -m benchmarks.$* $(if $(ROWS),--rows $(ROWS)) $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(PEER),--peer '$(PEER)') $(ARGS)
 
 clean: ## remove .venv and caches; runs and data stay
 	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache

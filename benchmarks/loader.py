@@ -104,7 +104,7 @@ def compare(folder: Path, options: argparse.Namespace) -> int:
     said = {"sequence_length": options.length, "seed": SEED}
 
     def loader(order: Any, storage: Any, apart: bool = False) -> Loader:
-        made_order = order_of(order, prepared, here, **said, samples=available)
+        made_order = order_of(order, prepared, here, **said, samples=available, batch=1)
         return Loader(prepared, **said, storage=storage, order=made_order, apart=apart)
 
     def far(name: str, block: int) -> There:
@@ -136,6 +136,15 @@ def compare(folder: Path, options: argparse.Namespace) -> int:
     whole, raw = (found[f"megatron-core, {name}"] for name in ("dataset[i]", "raw query"))
     for name, used in found.items():
         told(f"  {name}", len(numbers), used, f"x{whole / used:.2f} of dataset[i]   x{raw / used:.2f} of the raw query")
+    print("batches of 64 handed to the training loop, on the clock:")
+    ways: list[tuple[Any, int]] = [("threads", 0), ("threads", 1), ("threads", 2), ("processes", 1), ("processes", 2)]
+    for by, workers in ways:
+        handed = loader(None, here, apart=True).batches(batches, workers=workers, ahead=4, by=by)
+        next(handed)  # processes have begun
+        began = time.perf_counter()
+        count = sum(len(batch) for batch in handed)
+        name = f"  {workers} {by}" if workers else "  read when asked for"
+        print(f"{name:<44}{count / (time.perf_counter() - began):>10,.0f} samples per second")
     slower = [name for name in ("read, own order", "read, order: megatron") if found[name] > raw]
     print(f"slower than the raw query: {', '.join(slower) or 'none'}; wanted: none")
     return 1 if slower else 0

@@ -11,23 +11,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_pipeline.order import Admission
+from data_pipeline.prepared import Prepared, PreparedSource
 from orchestrator.errors import DataError
 
 NAME = "admitted.jsonl"
-_EVERY = 0.5  # seconds between two looks for the next wave
+_WEIGHT = "say its weight on the mixture page, or train when all is prepared (without data.live)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wave:
-    """`tokens` of each source so far, by split; `complete` sources have all of theirs. `files`: (size, sha256) of what it added."""
+    """`tokens` of each source so far, by split, and its `documents` of both; `complete` sources have all of theirs.
+
+    `files`: (size, sha256) of what it added.
+    """
 
     tokens: dict[str, dict[str, int]]
+    documents: dict[str, int]
     complete: tuple[str, ...]
     files: dict[str, tuple[int, str]]
 
@@ -47,6 +51,32 @@ class Admitted:
     @property
     def complete(self) -> bool:
         return len(self.waves[-1].complete) == len(self.sources)
+
+    def so_far(self, waves: int | None = None) -> Prepared:
+        """The first waves, by default all, as data that can be read. Raises DataError for a source without a weight."""
+        taken = self.waves[:waves]
+        last = taken[-1]
+        for name, weight in self.sources:
+            if weight is None:
+                raise DataError(f"source {name!r} of {self.folder} has no weight, which its tokens give when all are there; {_WEIGHT}")
+        sources = tuple(
+            PreparedSource(
+                name=name, weight=weight or 0.0, train_tokens=last.tokens["train"][name],
+                validation_tokens=last.tokens["validation"][name], documents=last.documents[name],
+            )
+            for name, weight in self.sources
+        )  # fmt: skip
+        names = [source.name for source in sources]
+        return Prepared(
+            folder=self.folder, name=self.name, fingerprint=self.fingerprint, vocab_size=self.vocab_size, end_id=self.end_id,
+            sources=sources, files={name: facts for wave in taken for name, facts in wave.files.items()},
+            admissions=tuple(
+                Admission(
+                    tokens=tuple(wave.tokens["train"][name] for name in names), complete=tuple(name in wave.complete for name in names)
+                )
+                for wave in taken
+            ),
+        )  # fmt: skip
 
     @property
     def files(self) -> dict[str, tuple[int, str]]:
@@ -83,21 +113,11 @@ def read_admitted(folder: Path) -> Admitted | None:
     return found if waves else None
 
 
-def wait_for_more(folder: Path, waves: int, going_on: Callable[[], bool]) -> Admitted:
-    """Returns when more than so many waves are there. Raises DataError when nobody prepares them any more."""
-    while True:
-        alive = going_on()  # asked before looking, so that the last wave is not missed
-        found = read_admitted(folder)
-        if found is not None and len(found.waves) > waves:
-            return found
-        if not alive:
-            raise DataError(
-                f"{folder} has {waves} waves, more are needed, and no process prepares them; "
-                "prepare the rest with `make data`, then continue with `make resume`"
-            )
-        time.sleep(_EVERY)
+def digest_of(wave: Wave) -> str:
+    """sha256 of what a wave added and how far it got: two waves of one digest give the same samples."""
+    return hashlib.sha256(wave_line(wave).encode()).hexdigest()
 
 
 def _wave(said: dict[str, Any]) -> Wave:
     files = {name: (size, checksum) for name, (size, checksum) in said["files"].items()}
-    return Wave(tokens=said["tokens"], complete=tuple(said["complete"]), files=files)
+    return Wave(tokens=said["tokens"], documents=said["documents"], complete=tuple(said["complete"]), files=files)

@@ -16,14 +16,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from data_pipeline.order.schedule import Stage
 from orchestrator.errors import DataError
 from orchestrator.pages import Count, Length, Section
 from orchestrator.registry import unknown
+
+if TYPE_CHECKING:
+    from data_pipeline.order import Stage
 
 
 class WeightsSection(Section):
@@ -164,6 +166,8 @@ def stages_of(
     An end in tokens is put at the first whole batch of `batch` samples that is not before it and cuts no chunk, so that batches
     never mix stages; an end in samples has to be one already, or DataError says the nearest.
     """
+    from data_pipeline.order import Stage  # numpy is not for whoever only checks a page
+
     lengths = [stage.sequence_length or sequence_length for stage in schedule]
     longest = chunk or max([sequence_length, *lengths])
     stages: list[Stage] = []

@@ -15,20 +15,22 @@ beyond name, kind, weight, language and steps belong to its kind, and are checke
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property, reduce
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
+from data_pipeline.blend import ScheduleSection, StageSection, WeightsSection, unknown_sources, weights_of
 from data_pipeline.recipes import with_recipe
 from data_pipeline.sources import SOURCES, Source
+from data_pipeline.sources._catalogue import resolve
 from data_pipeline.steps import STEPS, Step, Wide
 from data_pipeline.tokenize.section import TokenizerSection
-from orchestrator.errors import CommandError
-from orchestrator.pages import Bytes, Section, read_page_tree, validate
+from orchestrator.errors import CommandError, PageError, Problem
+from orchestrator.pages import Bytes, Page, Section, read_page_tree, validate
 from orchestrator.registry import nearest, unknown
 
 SHIPPED = Path(__file__).with_name("mixtures")
@@ -47,6 +49,8 @@ class MixturePage(Section):
     tokenizer: TokenizerSection
     validation: ValidationSection = ValidationSection()
     seed: int = Field(default=0, ge=0, lt=2**63, description="decides which documents are held out")
+    weights: WeightsSection = Field(default=WeightsSection(), description="of the sources that say none")
+    schedule: ScheduleSection = Field(default=(), description="stages of the run that change weights or sequence length")
     block: Annotated[Bytes, Field(ge=2**10)] = Field(default=2**30, description="bytes of text that one worker takes at once")
 
     @model_validator(mode="after")
@@ -82,16 +86,21 @@ class Mixture:
     tokenizer: TokenizerSection
     validation: ValidationSection
     seed: int
+    weights: WeightsSection
     steps: tuple[Step, ...] = ()
+    schedule: tuple[StageSection, ...] = ()
     block: int = 2**30
 
     def steps_of(self, source: Source) -> tuple[Step, ...]:
         """What is done to the documents of a source, in order: its own steps, then those of the page that are for its content."""
         return (*source.steps, *(step for step in self.steps if source.content in step.content))
 
-    def without_sources(self) -> Mixture:
-        """What is left can be pickled."""
-        return replace(self, sources=(), steps=())
+    def weights_by(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """Name of each source that has something -> its weight, where so many tokens (or bytes) are there. Raises DataError."""
+        present = [source for source in self.sources if sizes[source.name]]
+        names = [source.name for source in present]
+        found = weights_of(names, [sizes[name] for name in names], [source.weight for source in present], self.weights)
+        return dict(zip(names, found, strict=True))
 
     @cached_property
     def copies(self) -> Wide:
@@ -119,20 +128,43 @@ def mixture_path(name_or_path: str | Path) -> Path:
 def load_mixture(name_or_path: str | Path) -> Mixture:
     """Reads a mixture page. Raises PageError with every problem, CommandError for an unknown name."""
     path = mixture_path(name_or_path)
-    page = validate(with_recipe(read_page_tree(path)), page_model())
     folder = path.parent.resolve()
+    tree = resolve(with_recipe(read_page_tree(path)), folder)
+    page = validate(tree, page_model())
     tokenizer = page.tokenizer
     if tokenizer.file is not None:
         tokenizer = tokenizer.model_copy(update={"file": str(folder / tokenizer.file)})
+    sources = tuple(_anchored(each, folder) for source in page.sources for each in _anchored(source, folder).expanded())
+    _check(sources, page, tree)
     return Mixture(
         name=path.stem,
-        sources=tuple(_anchored(each, folder) for source in page.sources for each in _anchored(source, folder).expanded()),
+        sources=sources,
         tokenizer=tokenizer,
         validation=page.validation,
         seed=page.seed,
         steps=tuple(step.anchored(folder) for step in page.steps),
+        weights=page.weights,
+        schedule=page.schedule,
         block=page.block,
     )
+
+
+def _check(sources: Sequence[Source], page: MixturePage, tree: Page) -> None:
+    """What can be wrong only once it is known which sources there are. Raises PageError."""
+    names = [source.name for source in sources]
+    double = next((name for name in names if names.count(name) > 1), None)
+    found: list[tuple[str, str]] = []
+    if double is not None:
+        found.append(("sources", f"two sources are called {double!r}; fix: give each collection its own name"))
+    found += [("sources", problem) for source in sources if (problem := unsuited(source, page.steps))]
+    if problem := unknown_sources(page.schedule, names):
+        found.append(("schedule", f"{problem}; fix: name the sources as they are named above"))
+    if found:
+        problems = []
+        for key, told in found:
+            place, (message, _, fix) = tree.place((key,)), told.partition("; fix: ")
+            problems.append(Problem(file=place.file, line=place.line, column=place.column, path=key, message=message, fix=fix))
+        raise PageError(problems)
 
 
 def _anchored(source: Source, folder: Path) -> Source:

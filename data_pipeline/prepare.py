@@ -21,12 +21,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from data_pipeline.admitted import NAME, read_admitted
+from data_pipeline.alive import preparing
 from data_pipeline.build import build
 from data_pipeline.files import PARTIAL
 from data_pipeline.mixture import Mixture
 from data_pipeline.prepared import FORMAT, Prepared, open_prepared
 from data_pipeline.progress import Event, Line
-from data_pipeline.tokenize.section import digest_of_file
+from data_pipeline.tokenize.section import digests_of
 from data_pipeline.work import Executor, OneByOne, Store
 from orchestrator.errors import DataError
 from orchestrator.units import format_bytes
@@ -58,7 +60,8 @@ def prepare(mixture: Mixture, cache: Path, say: Say = lambda event: None, execut
             partial.unlink()
         doer = executor()
         try:
-            build(mixture, key, folder, store, doer, say)
+            with preparing(folder):
+                build(mixture, key, folder, store, doer, say)
         except OSError as error:
             if not _is_full(error):
                 raise
@@ -83,7 +86,20 @@ def find_prepared(cache: Path, fingerprint: str) -> Prepared:
     for path in sorted(cache.glob("*/prepared.json")):
         if fingerprint in path.read_text("utf-8"):
             return open_prepared(path.parent)
-    raise DataError(
+    raise _gone(cache, fingerprint)
+
+
+def find_admitted(cache: Path, fingerprint: str) -> Path:
+    """As `find_prepared`, for a run that trains on what is admitted: the folder, which need not be complete."""
+    for path in sorted(cache.glob(f"*/{NAME}")):
+        found = read_admitted(path.parent)
+        if found is not None and found.fingerprint == fingerprint:
+            return path.parent
+    raise _gone(cache, fingerprint)
+
+
+def _gone(cache: Path, fingerprint: str) -> DataError:
+    return DataError(
         f"{cache} holds no prepared data with the fingerprint {fingerprint[:12]}...: it was removed, or lies "
         "in another folder; without it the run cannot be continued on the same tokens"
     )
@@ -119,8 +135,8 @@ def request_key(mixture: Mixture) -> str:
         "tokenizers": metadata.version("tokenizers"),
         "sources": [[source.facts(), source.signature()] for source in mixture.sources],
         "block": mixture.block,
-        "tokenizer": tokenizer.model_dump(mode="json"),
-        "tokenizer_file": digest_of_file(tokenizer.file),
+        "tokenizer": tokenizer.model_dump(mode="json", exclude={"fast"}),
+        "tokenizer_file": digests_of(tokenizer),
         "validation": mixture.validation.model_dump(mode="json"),
         "seed": mixture.seed,
     }

@@ -3,7 +3,7 @@
     NAME-<key12>/                                           the key is that of the request: page and state of the sources
       tokenizer.json
       shards/SOURCE/{train,validation}-00000.bin .idx     Megatron's format
-      shards/SOURCE/{train,validation}-00000.jsonl        one line a document: its id, source, tokens, meta
+      shards/SOURCE/{train,validation}-00000.parquet      a row a document: its id, licence, tokens, ... (sidecar.py)
       admitted.jsonl                                      which shards were there when, for runs that train meanwhile
       report.json                                         what was read, kept, held out, dropped and why
       duplicates.parquet                                  which documents were dropped as copies, and of which
@@ -19,12 +19,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from data_pipeline.files import sha256_of
+from data_pipeline.order import Admission
 from orchestrator.errors import DataError
 
 Split = Literal["train", "validation"]
@@ -40,11 +41,18 @@ class PreparedSource:
     train_tokens: int
     validation_tokens: int
     documents: int
+    max_epochs: float | None = None
+    said: bool = True
+    """Whether the page says its weight; else it was worked out from its tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What `prepare` made. `files` maps paths inside the folder to (size, sha256)."""
+    """What `prepare` made. `files` maps paths inside the folder to (size, sha256).
+
+    `admissions`: what there was of each source after every wave, for data that is read in the order in which it was
+    admitted; else there is one, of all. `admitted` gives either.
+    """
 
     folder: Path
     name: str
@@ -53,6 +61,14 @@ class Prepared:
     end_id: int
     sources: tuple[PreparedSource, ...]
     files: Mapping[str, tuple[int, str]]
+    schedule: tuple[Mapping[str, Any], ...] = ()
+    """The stages that the page says, as JSON."""
+    admissions: tuple[Admission, ...] = ()
+
+    @property
+    def admitted(self) -> tuple[Admission, ...]:
+        whole = Admission(tokens=tuple(source.train_tokens for source in self.sources), complete=(True,) * len(self.sources))
+        return self.admissions or (whole,)
 
     @property
     def tokenizer_path(self) -> Path:
@@ -113,20 +129,24 @@ def read_prepared(folder: Path) -> Prepared:
             end_id=said["end_id"],
             sources=tuple(PreparedSource(**source) for source in said["sources"]),
             files={name: (size, checksum) for name, (size, checksum) in said["files"].items()},
+            schedule=tuple(said["schedule"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged ({error!r}); remove {folder} and prepare it again") from None
-    if fingerprint_of(prepared.files, prepared.sources) != prepared.fingerprint:
+    if fingerprint_of(prepared.files, prepared.sources, prepared.schedule) != prepared.fingerprint:
         raise DataError(
             f"{path} lists other files than it was made for; remove {folder} and prepare it again"
         )
     return prepared
 
 
-def fingerprint_of(files: Mapping[str, tuple[int, str]], sources: tuple[PreparedSource, ...]) -> str:
-    """sha256 over the tokenizer, the contents of all shards, and the names and weights of the sources."""
+def fingerprint_of(
+    files: Mapping[str, tuple[int, str]], sources: tuple[PreparedSource, ...], schedule: Sequence[Mapping[str, Any]]
+) -> str:
+    """sha256 over the tokenizer, the contents of all shards, and what else decides the order of samples."""
     facts = {
         "files": {name: checksum for name, (_, checksum) in sorted(files.items())},
-        "sources": [[source.name, source.weight] for source in sources],
+        "sources": [[source.name, source.weight, source.max_epochs] for source in sources],
+        "schedule": list(schedule),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -148,8 +148,11 @@ def data(options: argparse.Namespace) -> None:
     from data_pipeline.prepare import prepare, status
     from data_pipeline.screen import Screen
     from data_pipeline.summary import table_of
+    from data_pipeline.work.parents import live_with
     from orchestrator.launch.preparing import executor_for
 
+    if options.parent:
+        live_with(options.parent)
     mixture, cache = load_mixture(options.mixture), options.data.absolute()
     console = _console(stderr=options.format == "json")
     with Screen(console) as screen:
@@ -415,6 +418,7 @@ def _parser() -> argparse.ArgumentParser:
     preparing.add_argument("--mixture", default="python", help="name or page; default: python")
     preparing.add_argument("--cluster", metavar="PAGE", help="prepare on this cluster, which is up; default: on this machine")
     preparing.add_argument("--format", choices=("text", "json"), default="text")
+    preparing.add_argument("--parent", type=_positive, metavar="PID", help="end when this process, which started this one, has ended")
     preparing.add_argument("--workers", type=_positive, help="processes on this machine; default: as many as it pays")
     _about_data(preparing)
     reporting = verb("data-report", data_report, _data, _run)

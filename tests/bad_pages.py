@@ -242,6 +242,11 @@ RULES = (
     _edit("a ramp that misses the batch", "{sequences: 8}", "{sequences: 8, ramp_up: {start: 2, step: 4, samples: 100}}", 14, "training.batch", "in steps of 4, which does not divide 6", "write step: 2"),
     _edit("a ramp of a million steps", "{sequences: 8}", "{sequences: 1_000_001, ramp_up: {start: 1, step: 1, samples: 1T}}", 14, "training.batch", "1,000,000 increments, at most 10,000", "a step of at least 100"),
     _edit("wrong published count", "43_248", "43_249", 3, "published.parameters", "says 43,249, and the model of this page has 43,248 (-1)"),
+    _edit("Megatron's order of data that is not all there", "sequence_length: 32", "sequence_length: 32, live: true, order: megatron", 12, "data.order", "megatron shuffles all documents at once, and with data.live they are not all there", "leave out order, or write live: false"),
+    _edit("live data that lies elsewhere", "sequence_length: 32", "sequence_length: 32, live: true, prepared: s3://bucket/data", 12, "data.prepared", "s3://bucket/data was prepared elsewhere", "leave out prepared, or write live: false"),
+    Bad(name="live data without weights", line=12, verb="check", exit=2, says=("data.live", "gives none to code", "write a weight at each of them"),
+        edits=(("mixture: python, sequence_length: 32", "mixture: {folder}/mixture.yaml, sequence_length: 32, live: true"),),
+        mixture_edits=((", weight: 1}", "}"),)),
     _edit("a sequence beyond the positions", "sequence_length: 32", "sequence_length: 128", 12, "data.sequence_length", "128 exceeds the model's 64 positions", "write sequence_length: 64"),
 )
 
@@ -319,9 +324,11 @@ CLUSTERS = (
 
 MIXTURES = (
     _mixture("typo", "weight: 1}", "wieght: 1}", 2, "sources[0].wieght", "write `weight`"),
-    _mixture("unknown kind", "python_installation", "python", 2, "sources[0].kind", "found 'python'; allowed: files, python_installation"),
+    _mixture("unknown kind", "python_installation", "python", 2, "sources[0].kind", "found 'python'; allowed: code_folder, collection, files"),
     _mixture("no kind", "kind: python_installation, ", "", 2, "sources[0].kind", "is missing"),
-    _mixture("no weight", ", weight: 1}", "}", 2, "sources[0].weight", "is missing", "add `weight: ...`"),
+    _mixture("a recipe nobody knows", "sources:", "recipe: root\nsources:", 1, "recipe", "unknown recipe 'root'", "roots"),
+    _mixture("a schedule without an end", "tokenizer:", "schedule: [{weights: {code: 1}}, {weights: {code: 1}}]\ntokenizer:", 3, "schedule", "has no end"),
+    _mixture("a schedule of strangers", "tokenizer:", "schedule: [{weights: {cod: 1}}]\ntokenizer:", 3, "schedule", "unknown source 'cod'; did you mean 'code'"),
     _mixture("a weight of zero", "weight: 1", "weight: 0", 2, "sources[0].weight", "expected more than 0, found 0"),
     _mixture("a name with a slash", "name: code", "name: a/b", 2, "sources[0].name", "found 'a/b'", "use letters, digits"),
     _mixture("a part nobody knows", "[library]", "[libary]", 2, "sources[0].parts[0]", "found 'libary'", "write `library`"),

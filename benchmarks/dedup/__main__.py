@@ -19,7 +19,7 @@ CHARACTER_BANDS = [(0.995, 1.0), (0.99, 0.995), (0.97, 0.99), (0.9, 0.97), (0.5,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpus", type=Path, help="folder of .jsonl or .jsonl.zst files")
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of .jsonl or .jsonl.zst files")
     parser.add_argument("--peer", help="a Python that has datatrove and spaCy")
     parser.add_argument("--documents", type=int, default=500)
     parser.add_argument("--planted", type=int, default=200)

@@ -92,7 +92,7 @@ def report(documents: list[Document], most: int) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path, help="folder of .jsonl or .jsonl.zst files")
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of .jsonl or .jsonl.zst files")
     parser.add_argument("--most", type=int, default=25, help="clean documents of a language")
     options = parser.parse_args()
     return 0 if report(read(options.corpus, sys.maxsize, 20_000), options.most) else 1

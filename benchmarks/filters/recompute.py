@@ -164,7 +164,7 @@ def differences(documents: list[Document], roots: Path | None = None) -> tuple[C
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path, help="folder of .jsonl or .jsonl.zst files")
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of .jsonl or .jsonl.zst files")
     parser.add_argument("--documents", type=int, default=1200)
     parser.add_argument("--longest", type=int, default=6000, help="characters of a document")
     parser.add_argument("--roots", type=Path, help="01b_oscar_cleaning_and_filtering of bigscience-workshop/data-preparation")

@@ -22,11 +22,13 @@ from data_pipeline.build.writing import Write
 from data_pipeline.mixture import Mixture
 from data_pipeline.progress import Event, Line, Started
 from data_pipeline.steps import Wide
-from data_pipeline.tokenize.section import digest_of_file
+from data_pipeline.tokenize.sample import quota
+from data_pipeline.tokenize.section import digests_of
 from data_pipeline.work import Executor, Job, Output, Store
-from orchestrator.units import format_count
+from orchestrator.units import format_bytes
 
 Say = Callable[[Event], None]
+_WORTH_A_CHECK = 32_000_000  # bytes of text; checking a faster encoder takes most of a second
 
 
 def build(mixture: Mixture, key: str, folder: Path, store: Store, executor: Executor, say: Say) -> str:
@@ -156,34 +158,38 @@ class _Driver:
         return Marks(parts=tuple(self._do(f"decide {wide.step}", jobs)))
 
     def _tokenizer(self) -> Output:
-        mixture = self._mixture
-        asked = mixture.tokenizer
-        samples: list[tuple[str, Output]] = []
-        limits: dict[str, int] = {}
-        if asked.file is None:
-            sizes: defaultdict[str, int] = defaultdict(int)
-            for each in self._blocks:
-                sizes[each.of.source.name] += self._texts(each).facts["bytes"]
-            shares = {source.name: float(source.weight or sizes[source.name]) for source in mixture.sources}
-            limits = {name: int(asked.sample * share / sum(shares.values())) for name, share in shares.items()}
-            jobs: list[Job] = [
-                Sample(
-                    title=each.title, texts=self._texts(each), source=each.of.source.name, limit=limits[each.of.source.name],
-                    held_out=mixture.validation.fraction, seed=mixture.seed,
-                )
-                for each in self._blocks
-            ]  # fmt: skip
-            found = self._do("sample for the tokenizer", jobs)
-            samples = [(each.of.source.name, output) for each, output in zip(self._blocks, found, strict=True)]
-        said = {**asked.model_dump(mode="json"), "file": digest_of_file(asked.file)}
-        job = Train(title="tokenizer", mixture=mixture.without_sources(), samples=tuple(samples), limits=limits, said=said)
+        asked = self._mixture.tokenizer
+        said = {**asked.model_dump(mode="json", exclude={"fast"}), "file": digests_of(asked)}
+        samples = self._samples() if asked.file is None else ()
+        hasten = asked.fast and sum(each.block.size for each in self._blocks) >= _WORTH_A_CHECK
+        job = Train(title="tokenizer", asked=asked, samples=samples, said=said, hasten=hasten)
         [tokenizer] = self._do("tokenizer", [job])
-        if asked.vocab_size and tokenizer.facts["vocab_size"] < asked.vocab_size:
-            self._say(Line(f"the sample teaches no more than {tokenizer.facts['vocab_size']:,} tokens"))
+        facts = tokenizer.facts
+        if asked.vocab_size and facts["vocab_size"] < asked.vocab_size:
+            self._say(Line(f"the sample teaches no more than {facts['vocab_size']:,} tokens"))
         if asked.file is None:
-            size = format_count(tokenizer.facts["characters"])
-            self._say(Line(f"a tokenizer of {tokenizer.facts['vocab_size']:,} tokens, trained on {size} characters"))
+            self._say(Line(f"a tokenizer of {facts['vocab_size']:,} tokens, trained on {format_bytes(facts['sample_bytes'])}"))
         return tokenizer
+
+    def _samples(self) -> tuple[tuple[str, int, tuple[Output, ...]], ...]:
+        """Of each source: its name, its share of the tokenizer's sample in bytes, and the samples of its blocks."""
+        mixture, asked = self._mixture, self._mixture.tokenizer
+        sizes: dict[str, int] = {source.name: 0 for source in mixture.sources}
+        for each in self._blocks:
+            sizes[each.of.source.name] += self._texts(each).facts["bytes"]
+        weights = None if asked.alpha is not None else mixture.weights_by(sizes)
+        limits = quota(sizes, asked.sample, weights=weights, alpha=asked.alpha)
+        jobs: list[Job] = [
+            Sample(
+                title=each.title, texts=self._texts(each), source=each.of.source.name, limit=limits[each.of.source.name],
+                held_out=mixture.validation.fraction, seed=mixture.seed,
+            )
+            for each in self._blocks
+        ]  # fmt: skip
+        found: defaultdict[str, list[Output]] = defaultdict(list)
+        for each, output in zip(self._blocks, self._do("sample for the tokenizer", jobs), strict=True):
+            found[each.of.source.name].append(output)
+        return tuple((name, limits[name], tuple(outputs)) for name, outputs in found.items())
 
     def _copies(self, blocks: list[BlockPlan], wave: list[BlockPlan], name: str) -> Marks:
         surveys = [self._numbered(each) for each in blocks]

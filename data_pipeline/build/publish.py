@@ -51,6 +51,7 @@ class Publisher:
         self._written: dict[int, Output] = {}
         self._shards: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._tokens: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._documents: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._clusters = Clusters()
         self._admitted: list[str] = []
 
@@ -77,8 +78,16 @@ class Publisher:
         tokens = {split: {source.name: self._tokens[source.name, split] for source in mixture.sources} for split in _SPLITS}
         coming = {each.of.source.name for each in self._blocks if each.number not in self._written}
         complete = tuple(source.name for source in mixture.sources if source.name not in coming)
-        self._admitted.append(wave_line(Wave(tokens=tokens, complete=complete, files=files)))
-        write_file(self._folder / NAME, "".join(f"{line}\n" for line in self._admitted))
+        documents = {source.name: sum(self._documents[source.name, split] for split in _SPLITS) for source in mixture.sources}
+        self._admitted.append(wave_line(Wave(tokens=tokens, documents=documents, complete=complete, files=files)))
+        self._say_admitted()
+
+    def _say_admitted(self) -> None:
+        """A preparation that goes on where another stopped says nothing twice: runs have read what that one said."""
+        path = self._folder / NAME
+        before = path.read_text("utf-8").splitlines() if path.exists() else []
+        if before[: len(self._admitted)] != self._admitted:
+            write_file(path, "".join(f"{line}\n" for line in self._admitted))
 
     def finish(self, tokenizer: Output, cleaned: dict[int, list[Output]], say: Callable[[Event], None]) -> str:
         """Writes the record of all that was done, `prepared.json` last; returns the fingerprint."""
@@ -92,13 +101,14 @@ class Publisher:
                 say(Line(line))
         sources = self._sources(records, say)
         self._write_quarantine(cleaned)
-        fingerprint = fingerprint_of(self._files, sources)
+        schedule = [stage.model_dump(mode="json", exclude_none=True) for stage in self._mixture.schedule]
+        fingerprint = fingerprint_of(self._files, sources, schedule)
         total = sum(source.weight for source in sources)
         shares = {source.name: source.weight / total for source in sources}
         report = {
             "mixture": self._mixture.name,
             "fingerprint": fingerprint,
-            "tokenizer": {"kind": trained.recipe if (trained := self._mixture.tokenizer.train) else "file", "vocab_size": tokenizer.facts["vocab_size"]},
+            "tokenizer": {"kind": trained.recipe if (trained := self._mixture.tokenizer.train) else "file", **_of_tokenizer(tokenizer)},
             "sources": {
                 name: {**record.facts(), "weight": shares.get(name, 0.0), "clusters": clusters.get(name, {})}
                 for name, record in records.items()
@@ -107,36 +117,40 @@ class Publisher:
         write_file(self._folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
         facts = {
             "format": FORMAT, "name": self._mixture.name, "fingerprint": fingerprint, "vocab_size": tokenizer.facts["vocab_size"],
-            "end_id": tokenizer.facts["end_id"], "sources": [vars(source) for source in sources], "files": self._files,
+            "end_id": tokenizer.facts["end_id"], "sources": [vars(source) for source in sources], "schedule": schedule,
+            "files": self._files,
         }  # fmt: skip
         write_file(self._folder / "prepared.json", json.dumps(facts, indent=1))
         force(self._folder)
         return fingerprint
 
     def _sources(self, records: dict[str, SourceRecord], say: Callable[[Event], None]) -> tuple[PreparedSource, ...]:
-        found = []
+        present = []
         for source in self._mixture.sources:
             record = records[source.name]
-            if not record.train["documents"]:
-                if source.weight is not None:
-                    raise DataError(record.emptiness())
-                say(Line(f"left out: {record.emptiness()}"))
+            if record.train["documents"]:
+                present.append(source)
                 continue
-            found.append(
-                PreparedSource(
-                    name=source.name, weight=source.weight or float(record.train["tokens"]), train_tokens=record.train["tokens"],
-                    validation_tokens=record.validation["tokens"],
-                    documents=record.train["documents"] + record.validation["documents"],
-                )
-            )  # fmt: skip
-        if not found:
+            if source.weight is not None:
+                raise DataError(record.emptiness())
+            say(Line(f"left out: {record.emptiness()}"))
+        if not present:
             raise DataError(f"mixture {self._mixture.name!r} gives no document: {next(iter(records.values())).emptiness()}")
-        if not any(source.validation_tokens for source in found):
+        if not any(records[source.name].validation["tokens"] for source in present):
             raise DataError(
                 f"mixture {self._mixture.name!r} has one document in each source, so none can be held out for "
                 "validation; add a document, or cut a text into several with `separator`"
             )
-        return tuple(found)
+        weights = self._mixture.weights_by({name: record.train["tokens"] for name, record in records.items()})
+        return tuple(
+            PreparedSource(
+                name=source.name, weight=weights[source.name], train_tokens=record.train["tokens"],
+                validation_tokens=record.validation["tokens"], max_epochs=source.max_epochs,
+                said=source.weight is not None,                documents=record.train["documents"] + record.validation["documents"],
+            )
+            for source in present
+            for record in (records[source.name],)
+        )  # fmt: skip
 
     def _take_shards(self, each: Written, split: str) -> dict[str, tuple[int, str]]:
         name = each.block.of.source.name
@@ -150,12 +164,14 @@ class Publisher:
                 final = f"shards/{name}/{split}-{place:05d}.{ending}"
                 files[final] = self._take(each.output, f"{split}-{number}.{ending}", final)
         self._tokens[name, split] += facts["tokens"]
+        self._documents[name, split] += facts["documents"]
         return files
 
     def _take(self, output: Output, name: str, final: str) -> tuple[int, str]:
         path = self._folder / final
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as partial:
+            partial.unlink(missing_ok=True)  # another link to a file of the store, which a copy would write over
             try:
                 os.link(output.path(name), partial)
             except OSError:  # another file system, or one without links
@@ -181,3 +197,7 @@ def _told(record: SourceRecord) -> list[str]:
         first = record.rejected["examples"][0]
         lines.append(f"{record.name}: {record.rejected['records']:,} records rejected; the first: {first['where']}: {first['reason']}")
     return lines + [f"{record.name}: {line}" for line in summary(record.steps)]
+
+
+def _of_tokenizer(tokenizer: Output) -> dict[str, Any]:
+    return {name: tokenizer.facts[name] for name in ("vocab_size", "sample_bytes", "fast")}

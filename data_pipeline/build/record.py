@@ -40,7 +40,7 @@ class SourceRecord:
             "steps": [tally.facts() for tally in self.steps], "exact_copies": self.exact_copies, "train": self.train,
             "validation": self.validation, "tokens": tokens, "words": self.words, "characters": self.characters,
             "bytes_per_token": round(self.bytes / tokens, 3) if tokens else None, "lengths": self.lengths,
-            "personal_data": _personal(self.steps),
+            **_personal(self.steps),
         }  # fmt: skip
 
     def emptiness(self) -> str:
@@ -95,8 +95,13 @@ def _reasons(firsts: list[Any]) -> Counter[str]:
     return total
 
 
-def _personal(steps: list[StepTally]) -> dict[str, int]:
+def _personal(steps: list[StepTally]) -> dict[str, Any]:
+    """How often each kind was found, with masked samples; nothing where no step looked for any."""
+    looked = [tally.measures["personal_data"] for tally in steps if "personal_data" in tally.measures]
     found: Counter[str] = Counter()
-    for tally in steps:
-        found.update(tally.measures.get("personal_data", {}))
-    return dict(found)
+    samples: dict[str, list[dict[str, str]]] = {}
+    for kinds in looked:
+        for kind, facts in kinds.items():
+            found[kind] += facts["found"]
+            samples.setdefault(kind, []).extend({"id": "", "text": sample} for sample in facts["samples"])
+    return {"personal_data": dict(found), "personal_data_samples": samples} if looked else {}

@@ -21,6 +21,7 @@ from data_pipeline.loader.read_ahead import in_processes, in_threads
 from data_pipeline.loader.samples import Samples
 from data_pipeline.order import validation_windows
 from data_pipeline.prepared import Prepared
+from data_pipeline.stored.live import Live
 from data_pipeline.stored.orders import Listed, own_order
 from data_pipeline.stored.reader import Order, Origin, SampleReader, Span
 from data_pipeline.stored.storage import Here, Storage
@@ -32,21 +33,28 @@ class Loader:
     """Samples of a prepared mixture. n samples of sequence length s are int64[n, s + 1].
 
     storage: where the files lie; by default in the prepared folder. order: by default the project's own. apart:
-    whether samples say which document each of their tokens is of.
+    whether samples say which document each of their tokens is of. live: whence samples come while more are prepared;
+    `prepared` is its first wave, where validation stays.
 
     Raises DataError when a source is shorter than one sample, or a shard is damaged.
     """
 
     def __init__(
         self, prepared: Prepared, *, sequence_length: int, seed: int, storage: Storage | None = None, order: Order | None = None,
-        apart: bool = False,
+        apart: bool = False, live: Live | None = None,
     ) -> None:  # fmt: skip
         self.prepared = prepared
         self.sequence_length = sequence_length
         self.apart = apart
         self.storage = storage or Here(prepared.folder, prepared.files)
-        self.order = order or own_order(prepared, sequence_length, seed)
-        self._reader = SampleReader(prepared, self.storage, self.order)
+        self.live = live
+        self._reader: SampleReader | Live = live or SampleReader(
+            prepared, self.storage, order or own_order(prepared, sequence_length=sequence_length, seed=seed)
+        )
+
+    @property
+    def order(self) -> Order:
+        return self._reader.order
 
     def tokens(self, indices: np.ndarray) -> torch.Tensor:
         """The samples with these global numbers; int64[n] -> LongTensor[n, s + 1]."""
@@ -62,12 +70,19 @@ class Loader:
         """
         read = partial(_read, self.apart, self._reader)
         if by == "threads" or workers == 0:
-            found = in_threads(read, index_arrays, workers=workers, ahead=ahead)
+            found = in_threads(read, index_arrays, workers=workers, ahead=ahead, there=self._there)
         else:
-            found = in_processes(partial(partial, read), index_arrays, workers=workers, ahead=ahead)
+            found = in_processes(partial(partial, read), index_arrays, workers=workers, ahead=ahead, there=self._there)
         with closing(found):
             for tokens, documents in found:
                 yield _as_samples(tokens, documents)
+
+    def there(self, samples: int) -> bool:
+        """Whether so many samples can be read without waiting for their preparation."""
+        return self.live is None or self.live.there(samples)
+
+    def _there(self, indices: np.ndarray) -> bool:
+        return self.there(int(indices.max(initial=-1)) + 1)
 
     def validation(self, samples: int) -> Samples:
         """The first `samples` held-out windows, the same for every seed.
@@ -90,7 +105,7 @@ class Loader:
         return self._reader.describe(indices)
 
 
-def _read(apart: bool, reader: SampleReader, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def _read(apart: bool, reader: SampleReader | Live, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return reader.tokens_and_documents(indices) if apart else (reader.tokens(indices), None)
 
 

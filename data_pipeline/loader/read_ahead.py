@@ -10,11 +10,12 @@ memory. What comes out is the same either way.
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count
 from multiprocessing.shared_memory import SharedMemory
 from typing import TypeVar
 
@@ -24,9 +25,17 @@ Arrays = tuple[np.ndarray, np.ndarray | None]
 R = TypeVar("R")
 
 
-def in_threads(read: Callable[[np.ndarray], R], asked: Iterable[np.ndarray], *, workers: int, ahead: int) -> Generator[R, None, None]:
+def _at_once(asked: np.ndarray) -> bool:
+    return True
+
+
+def in_threads(
+    read: Callable[[np.ndarray], R], asked: Iterable[np.ndarray], *, workers: int, ahead: int,
+    there: Callable[[np.ndarray], bool] = _at_once,
+) -> Generator[R, None, None]:  # fmt: skip
     """`read` of each array in turn, up to `ahead` of them read in advance by `workers` threads; 0 reads none in advance.
 
+    What is not `there` is not read in advance: who leaves while it is still being prepared would have to wait for it.
     An error in a thread is raised here, in its turn; closing the iterator (or leaving it to be collected)
     ends the threads.
     """
@@ -35,14 +44,15 @@ def in_threads(read: Callable[[np.ndarray], R], asked: Iterable[np.ndarray], *, 
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="loader")
     try:
-        yield from _in_turn(lambda array: pool.submit(read, array), asked, ahead)
+        yield from _in_turn(lambda array: pool.submit(read, array), asked, ahead, there)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 def in_processes(
-    make: Callable[[], Callable[[np.ndarray], Arrays]], asked: Iterable[np.ndarray], *, workers: int, ahead: int
-) -> Generator[Arrays, None, None]:
+    make: Callable[[], Callable[[np.ndarray], Arrays]], asked: Iterable[np.ndarray], *, workers: int, ahead: int,
+    there: Callable[[np.ndarray], bool] = _at_once,
+) -> Generator[Arrays, None, None]:  # fmt: skip
     """As `in_threads`, in processes that each begin with `make()`, which must be picklable, to get their reader."""
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(make,))
     begun: deque[Future[_Handed]] = deque()
@@ -52,7 +62,7 @@ def in_processes(
         return begun[-1]
 
     try:
-        for handed in _in_turn(submit, asked, ahead):
+        for handed in _in_turn(submit, asked, ahead, there):
             begun.popleft()
             yield _taken(handed)
     finally:
@@ -62,13 +72,28 @@ def in_processes(
                 _taken(future.result())
 
 
-def _in_turn(submit: Callable[[np.ndarray], Future[R]], asked: Iterable[np.ndarray], ahead: int) -> Iterator[R]:
+def _in_turn(
+    submit: Callable[[np.ndarray], Future[R]], asked: Iterable[np.ndarray], ahead: int, there: Callable[[np.ndarray], bool]
+) -> Iterator[R]:
     arrays = iter(asked)
-    pending: deque[Future[R]] = deque(submit(array) for array in islice(arrays, max(ahead, 1)))
+    pending: deque[Future[R]] = deque()
+    following: np.ndarray | None = None
+
+    def read_on(most: int, *, waiting: bool) -> None:
+        nonlocal following
+        while len(pending) < most:
+            following = next(arrays, None) if following is None else following
+            if following is None or not ((waiting and not pending) or there(following)):
+                return
+            pending.append(submit(following))
+            following = None
+
+    read_on(max(ahead, 1), waiting=True)
     while pending:
         result = pending.popleft().result()
-        pending.extend(submit(array) for array in islice(arrays, 1))
+        read_on(max(ahead, 1), waiting=False)
         yield result
+        read_on(1, waiting=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +106,7 @@ class _Handed:
 
 _reader: list[Callable[[np.ndarray], Arrays]] = []
 """Of this worker process: made once."""
+_number = count()
 
 
 def _begin(make: Callable[[], Callable[[np.ndarray], Arrays]]) -> None:
@@ -89,7 +115,8 @@ def _begin(make: Callable[[], Callable[[np.ndarray], Arrays]]) -> None:
 
 def _hand_over(asked: np.ndarray) -> _Handed:
     arrays = [array for array in _reader[0](asked) if array is not None]
-    memory = SharedMemory(create=True, size=max(1, sum(array.nbytes for array in arrays)))
+    name = f"samples-{os.getppid()}-{os.getpid()}-{next(_number)}"
+    memory = SharedMemory(name, create=True, size=max(1, sum(array.nbytes for array in arrays)))
     at = 0
     for array in arrays:
         np.ndarray(array.shape, array.dtype, memory.buf, at)[...] = array

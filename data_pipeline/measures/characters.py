@@ -24,7 +24,8 @@ from data_pipeline.measures._ranges import EMOJI, PUNCTUATION, ROOTS_OTHER, TERM
 SPECIAL, STRIPPED, SEPARATOR, WORD, ALPHABETIC, PUNCTUAL, ALONE, ATTACHED, BLANK, SIGN = (
     np.uint16(1 << bit) for bit in range(10)
 )
-"""Bits of `table()`. ALONE: a word by itself, as in scripts without spaces. ATTACHED: a mark of such a script. SIGN: what program text is full of."""
+"""Bits of `table()`. ALONE: a word by itself, as in scripts without spaces. ATTACHED: a mark of such a script.
+SIGN: what program text is full of."""
 
 _SIZE = 0x110000
 _LETTERS = 0x32400  # there are none, and no white space, from here on (Unicode 16)

@@ -6,7 +6,7 @@ tell is then the wrong one, and tables go with them. Here each kind has a measur
     running       characters in lines that run on to the margin or end like a sentence
     code          characters in lines that hold as many brackets, operators and semicolons as program text, and in comments
     sentence      words for each end of a sentence: a list of keywords has none
-    advertising   exclamation marks, money and percentages, shouted words and addresses of pages, over words
+    advertising   exclamation marks, money and percentages, addresses of pages, long numbers, shouted words, over words
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _MONEY = "$€£¥₹₽₺₫฿₴元円원%％"
 _PAGES = ("http", "www.", ".com")
 _CAPITALS = "".join(char for char in map(chr, range(0x41, 0x530)) if category(char) == "Lu")  # Latin, Greek, Cyrillic
 _SHOUTED = re.compile(rf"\b[{_CAPITALS}]{{4,}}\b")
-_TWICE = 2
+_TO_CALL = re.compile(r"\d{5,}")
+_TWICE, _KINDS = 2, 3
 
 
 class Structure:
@@ -48,33 +49,37 @@ class Structure:
         self._view = view
 
     @cached_property
-    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        feeds = np.flatnonzero(self._view.codes == 0x0A)
-        return np.concatenate(([0], feeds + 1)), np.append(feeds, self._view.codes.size)
+    def _starts(self) -> np.ndarray:
+        return np.concatenate(([0], np.flatnonzero(self._view.codes == 0x0A) + 1))
+
+    @cached_property
+    def _classes(self) -> np.ndarray:
+        """Those of the text, and of one more blank, so that an empty last line has a character as well."""
+        return np.append(self._view.classes, BLANK)
 
     @cached_property
     def _inked(self) -> np.ndarray:
         """int64 [L]: characters that are not blank."""
-        return self._counted((self._view.classes & BLANK) == 0)
+        return self._counted((self._classes & BLANK) == 0)
 
     def _counted(self, holds: np.ndarray) -> np.ndarray:
-        sums = np.zeros(holds.size + 1, np.int64)
-        np.cumsum(holds, out=sums[1:])
-        starts, ends = self._bounds
-        return sums[ends] - sums[starts]
+        """int64 [L]: of how many characters of each line, and the line feed behind it, it holds."""
+        return np.add.reduceat(holds, self._starts, dtype=np.int64)
 
     @cached_property
     def _lettered(self) -> np.ndarray:
         """bool [L]: not the border of a table or a row of numbers."""
-        return self._counted((self._view.classes & ALPHABETIC) != 0) >= _LETTERS * self._inked
+        return self._counted((self._classes & ALPHABETIC) != 0) >= _LETTERS * self._inked
 
     @property
     def running(self) -> float:
         """The share of characters in lines of running text, among those that hold letters; 1 where these are less than half."""
         codes = self._view.codes
-        wide = ((self._view.classes & ALONE) != 0) | ((codes >= _HANGUL[0]) & (codes <= _HANGUL[1]))
-        starts, ends = self._bounds
-        columns = ends - starts + self._counted(wide)
+        wide = (self._classes & ALONE) != 0
+        if codes.size and codes.max() >= _HANGUL[0]:
+            wide[:-1] |= (codes >= _HANGUL[0]) & (codes <= _HANGUL[1])
+        lengths = np.diff(self._starts, append=codes.size + 1) - 1
+        columns = lengths + self._counted(wide)
         runs = (columns >= _MARGIN) & self._lettered
         lines = self._view.lines
         for place in np.flatnonzero(~runs & self._lettered & (columns >= _SENTENCE)).tolist():
@@ -83,49 +88,58 @@ class Structure:
         among = int(self._inked[self._lettered].sum())
         return int(self._inked[runs].sum()) / among if 2 * among > int(self._inked.sum()) else 1.0
 
+    @cached_property
+    def _alone(self) -> int:
+        return int(np.count_nonzero(self._view.classes & ALONE))
+
+    @property
+    def _words(self) -> float:
+        """Words between blanks, which the filters of prose count as well, and those that are written without."""
+        return len(self._view.words(False)) + self._alone / _CHARACTERS_A_WORD
+
     @property
     def sentence(self) -> float:
         """Words for each end of a sentence, a clause before a colon or a semicolon included."""
         view = self._view
-        alone = int(np.count_nonzero(view.classes & ALONE))
-        words = len(view.characters) - alone + alone / _CHARACTERS_A_WORD
         ends = sum(map(view.text.count, _STOPS))
-        if alone:
+        if self._alone:
             thai = (view.codes[:-1] >= _THAI_LAO[0]) & (view.codes[:-1] <= _THAI_LAO[1])
             ends += int(np.count_nonzero(thai & (view.codes[1:] == 0x20)))
-        return words / max(1, ends)
+        return self._words / max(1, ends)
 
     @property
     def repeats(self) -> bool:
         """Whether most of it is phrases that come again."""
         words = self._view.characters
-        alone = 2 * int(np.count_nonzero(self._view.classes & ALONE)) > len(words)
+        alone = 2 * self._alone > len(words)
         return word_repetition(words, WITHOUT_SPACES_GRAM if alone else DEFAULT.word_gram) > _REPEATED
 
     @property
     def code(self) -> float:
         """The share of characters in lines of program text and in its comments; 0 of an empty text."""
-        signs = self._counted((self._view.classes & SIGN) != 0)
+        signs = self._counted((self._classes & SIGN) != 0)
         lines = (signs >= 2) & (signs >= _SIGNS * self._inked) & self._lettered
         text = self._view.text
         if "//" in text or "/*" in text:
-            starts = self._bounds[0]
+            starts = self._starts
             comments = [match.start() for match in _COMMENT.finditer(text)]
             lines[np.searchsorted(starts, comments, side="right") - 1] = True
         return int(self._inked[lines].sum()) / max(1, int(self._inked.sum()))
 
     @property
     def advertising(self) -> float:
-        """Signs of advertising for each word; 0 unless two kinds of them occur twice.
+        """Signs of advertising for each word; 0 unless three kinds of them occur twice.
 
         A page full of constants shouts, too, so shouted words count no more often than all other signs.
         """
         text = self._view.text
-        calls = text.count("!") + text.count("！")
-        money = sum(map(text.count, _MONEY))
+        calls, money = text.count("!") + text.count("！"), sum(map(text.count, _MONEY))
         pages = sum(map(text.count, _PAGES))
+        if max(calls, money, pages) < _TWICE:
+            return 0.0  # the two kinds that are left are not enough
+        kinds = (calls, money, pages, len(_TO_CALL.findall(text)))
         shouted = len(_SHOUTED.findall(text))
-        if sum(kind >= _TWICE for kind in (calls, money, pages, shouted)) < _TWICE:
+        if sum(kind >= _TWICE for kind in (*kinds, shouted)) < _KINDS:
             return 0.0
-        signs = calls + money + pages
-        return (signs + min(shouted, signs)) / max(1, len(self._view.characters))
+        signs = sum(kinds)
+        return (signs + min(shouted, signs)) / max(1.0, self._words)

@@ -12,12 +12,12 @@ That is Megatron's, and is why the project's own order is another.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +68,7 @@ def split_indices(split: Sequence[float], sequences: int) -> tuple[np.ndarray, .
     for part in parts:
         bounds.append(bounds[-1] + part)
     ends = [round(bound * float(sequences)) for bound in bounds]
-    return tuple(np.arange(begin, end, dtype=np.int32) for begin, end in itertools.pairwise(ends))
+    return tuple(np.arange(begin, end, dtype=np.int32) for begin, end in pairwise(ends))
 
 
 def build_gpt_index(
@@ -181,7 +181,7 @@ class MegatronOrder:
             GPTIndex(
                 **self._kept(
                     f"{_digest(lengths, indices)} {size} {self.sequence_length} {self.seed} {self.extra} {self.drop_last}",
-                    lambda lengths=lengths, indices=indices, size=size: vars(self._build(lengths, indices, size)),
+                    partial(self._build, lengths, indices, size),
                 )
             )
             for lengths, indices, size in zip(self.lengths, self.indices, sizes, strict=True)
@@ -200,8 +200,7 @@ class MegatronOrder:
         if self.samples is None:
             chosen, ordinal = exhaustive_blending_indices(counts)
         else:
-            build = lambda: dict(zip(("chosen", "ordinal"), blending_indices(weights, size), strict=True))  # noqa: E731
-            kept = self._kept(f"blend {weights} {size}", build)
+            kept = self._kept(f"blend {weights} {size}", partial(_blend, weights, size))
             chosen, ordinal = kept["chosen"], kept["ordinal"]
         for source, used in enumerate(np.bincount(chosen, minlength=len(counts)).tolist()):
             if used > counts[source]:
@@ -219,8 +218,8 @@ class MegatronOrder:
         source, own = np.zeros_like(samples), samples
         if self.blend is not None:
             source, own = self.blend[0][samples].astype(np.int64), self.blend[1][samples]
-        parts = [self._pieces(int(each), np.flatnonzero(source == each), own) for each in np.unique(source)]
-        joined = {name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])} if parts else dict.fromkeys(Pieces.__dataclass_fields__, samples)  # fmt: skip
+        parts = [self._pieces(each, np.flatnonzero(source == each), own) for each in range(len(self.lengths))]
+        joined = {name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])}
         order = np.argsort(joined["row"], kind="stable")
         return Pieces(**{name: values[order] for name, values in joined.items()})
 
@@ -250,11 +249,12 @@ class MegatronOrder:
     def _sizes(self) -> list[int]:
         return [math.ceil((self.samples or 0) * weight) for weight in self._normal]
 
-    def _build(self, lengths: np.ndarray, indices: np.ndarray, samples: int | None) -> GPTIndex:
-        return build_gpt_index(
+    def _build(self, lengths: np.ndarray, indices: np.ndarray, samples: int | None) -> dict[str, np.ndarray]:
+        index = build_gpt_index(
             lengths, indices, sequence_length=self.sequence_length, samples=samples, seed=self.seed, extra=self.extra,
             drop_last=self.drop_last,
         )  # fmt: skip
+        return dict(vars(index))
 
     def _kept(self, description: str, build: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """What `build` makes, or what it made before under this description; the file appears whole or not at all."""
@@ -269,6 +269,11 @@ class MegatronOrder:
             if not folder.is_dir():
                 made.rename(folder)
         return {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
+
+
+def _blend(weights: list[float], size: int) -> dict[str, np.ndarray]:
+    chosen, ordinal = blending_indices(weights, size)
+    return {"chosen": chosen, "ordinal": ordinal}
 
 
 def _digest(lengths: np.ndarray, indices: np.ndarray) -> str:

@@ -116,16 +116,21 @@ class SampleOrder:
         """
         indices = np.asarray(indices, dtype=np.int64)
         number = self._segment_of(indices)
+        if 0 < indices.size <= _AT_ONCE and (number == number[0]).all():
+            return self._located(int(number[0]), indices)
         found = np.empty((3, len(indices)), dtype=np.int64)
         for begin in range(0, len(indices), _AT_ONCE):
             piece = slice(begin, begin + _AT_ONCE)
             for each in np.unique(number[piece]).tolist():
                 chosen = np.flatnonzero(number[piece] == each) + begin
-                segment = self.segments[each]
-                source, rank, part = segment.locate(indices[chosen], self._key)
-                epoch, chunk = self._extents.chunk(source, rank)
-                found[:, chosen] = source, epoch, chunk * self.chunk_tokens + part * segment.sequence_length
+                found[:, chosen] = self._located(each, indices[chosen])
         return found[0], found[1], found[2]
+
+    def _located(self, number: int, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        segment = self.segments[number]
+        source, rank, part = segment.locate(indices, self._key)
+        epoch, chunk = self._extents.chunk(source, rank)
+        return source, epoch, chunk * self.chunk_tokens + part * segment.sequence_length
 
     def lengths(self, indices: np.ndarray) -> np.ndarray:
         """int64[n]: the sequence length of each of these samples; a sample has one token more."""
@@ -145,7 +150,7 @@ class SampleOrder:
         last = min((end - 1) // length, int(self.chunks[source]) - 1)
         chunks = np.arange(max(start - 1, 0) // length, last + 1, dtype=np.int64)
         found = [np.empty(0, dtype=np.int64)]
-        for epoch in epochs:
+        for epoch in epochs if self.segments else ():
             ranks = self._extents.rank(source, epoch, chunks)
             number = np.searchsorted(self._cursors[:, source], ranks, side="right") - 1
             for each in np.unique(number).tolist():

@@ -79,20 +79,31 @@ class Segment:
     def locate(self, indices: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sample indices of this segment int64[n] -> (source, rank of the chunk, part), int64[n] each."""
         offset = indices - self.first
+        return self._locate_even(offset, key) if self._even else self._locate_uneven(offset, key)
+
+    def _locate_even(self, offset: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        block, place = np.divmod(offset, self.size * self.parts)
+        place = permute(place, self.size * self.parts, keys_of(key, block + self.block, domain=1))
+        chunk, part = np.divmod(place, self.parts)
+        last = np.cumsum(self.whole)
+        source = np.searchsorted(last, chunk, side="right")
+        first = self.cursor - (last - self.whole)
+        return source, block * self.whole[source] + chunk + first[source], part
+
+    def _locate_uneven(self, offset: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         blocks, which = np.unique(self._block_of(offset // self.parts), return_inverse=True)
         given = self.given(blocks)
         slots = self.given(blocks + 1) - given
         sizes = slots.sum(axis=1)
-        first = self.chunks_before(blocks) * self.parts
+        before = given.sum(axis=1) * self.parts
         keys = keys_of(key, blocks + self.block, domain=1)
-        in_one = int(sizes[0]) * self.parts if self._even and len(sizes) else sizes[which] * self.parts
-        place = permute(offset - first[which], in_one, keys[which])
+        place = permute(offset - before[which], sizes[which] * self.parts, keys[which])
         chunk, part = np.divmod(place, self.parts)
         last = np.cumsum(slots, axis=1)
         apart = np.arange(len(blocks), dtype=np.int64) * (int(sizes.max(initial=0)) + 1)  # one row of `last` after the other
         source = np.searchsorted((last + apart[:, None]).ravel(), chunk + apart[which], side="right") - which * len(self.whole)
-        rank = self.cursor[source] + given[which, source] + chunk - (last - slots)[which, source]
-        return source, rank, part
+        first = self.cursor + given - (last - slots)
+        return source, chunk + first[which, source], part
 
     def find(self, source: int, ranks: np.ndarray, parts: np.ndarray, key: int) -> np.ndarray:
         """The inverse of `locate`, for chunks that this segment gives: int64[n] -> sample indices int64[n]."""

@@ -53,7 +53,10 @@ def _walked(places, sizes, keys, *, few, step) -> np.ndarray:  # type: ignore[no
             for part in (small, ~small):
                 result[part] = _walked(places[part], sizes[part], keys[part], few=few, step=step)
             return result
-    if not sizes.size or sizes.max() <= _FEW:
+    largest = int(sizes.max(initial=0))
+    if largest <= 1:
+        return np.zeros_like(places)
+    if largest <= _FEW:
         return few(places, sizes, keys)
     bits = np.frexp((sizes - 1).astype(np.float64))[1].astype(np.uint64)  # the bits that sizes - 1 takes
     values = step(places.astype(np.uint64), bits, keys)
@@ -84,32 +87,31 @@ def _place_of_rank(ranks: np.ndarray, sizes: np.ndarray, keys: np.ndarray) -> np
 
 def _feistel(values: np.ndarray, bits: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """An unbalanced Feistel network on `bits` bits; the halves swap widths every round."""
-    low_bits, high_bits = _halves(bits)
+    halves = _halves(bits)
     for turn in range(_ROUNDS):
-        low = values & ((np.uint64(1) << low_bits) - np.uint64(1))
-        high = values >> low_bits
-        mixed = _mix(low ^ (keys + _times(turn + 1)))
-        high ^= mixed >> (np.uint64(64) - high_bits)
-        values = (low << high_bits) | high
-        low_bits, high_bits = high_bits, low_bits
+        low_bits, mask, high_bits, shift, _ = halves[turn % 2]
+        low = values & mask
+        values = (low << high_bits) | ((values >> low_bits) ^ (_mix(low ^ (keys + _TURNS[turn])) >> shift))
     return values
 
 
 def _feistel_back(values: np.ndarray, bits: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """The rounds of `_feistel` undone, last first."""
+    halves = _halves(bits)
     for turn in reversed(range(_ROUNDS)):
-        low_bits, high_bits = _halves(bits)[:: -1 if turn % 2 else 1]
+        low_bits, _, high_bits, shift, high_mask = halves[turn % 2]
         low = values >> high_bits
-        high = values & ((np.uint64(1) << high_bits) - np.uint64(1))
-        mixed = _mix(low ^ (keys + _times(turn + 1)))
-        high ^= mixed >> (np.uint64(64) - high_bits)
-        values = (high << low_bits) | low
+        values = (((values & high_mask) ^ (_mix(low ^ (keys + _TURNS[turn])) >> shift)) << low_bits) | low
     return values
 
 
-def _halves(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    low_bits = bits // np.uint64(2)
-    return low_bits, bits - low_bits
+def _halves(bits: np.ndarray) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """For even rounds and for odd ones: (bits of the low half, its mask, bits of the high half, 64 - those, its mask)."""
+    one, word = np.uint64(1), np.uint64(64)
+    few = bits // np.uint64(2)
+    many = bits - few
+    few_mask, many_mask = (one << few) - one, (one << many) - one
+    return (few, few_mask, many, word - many, many_mask), (many, many_mask, few, word - few, few_mask)
 
 
 def _mix(values: np.ndarray) -> np.ndarray:
@@ -122,3 +124,6 @@ def _mix(values: np.ndarray) -> np.ndarray:
 
 def _times(factor: int) -> np.uint64:
     return np.uint64(int(_GOLDEN) * factor % 2**64)
+
+
+_TURNS = tuple(_times(turn + 1) for turn in range(_ROUNDS))

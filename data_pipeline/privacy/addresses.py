@@ -17,17 +17,22 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_network
 from data_pipeline.privacy.found import Span
 
 _V4 = re.compile(r"(?<![0-9A-Za-z_.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![0-9A-Za-z_])(?!\.\d)", re.ASCII)
-_V6 = re.compile(r"(?<![0-9A-Za-z_:.])(?:[0-9A-Fa-f]{1,4}:|::)[0-9A-Fa-f:]*:[0-9A-Fa-f]{0,4}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![0-9A-Za-z_:])")
+_V6 = re.compile(
+    r"(?<![0-9A-Za-z_:.])(?:[0-9A-Fa-f]{1,4}:|::)[0-9A-Fa-f:]*:[0-9A-Fa-f]{0,4}(?:(?<=:)\d{1,3}"
+    r"(?:\.\d{1,3}){3})?(?![0-9A-Za-z_:])"
+)
 _V4_SIGN = re.compile(r"\.\d{1,3}\.\d", re.ASCII)
 _V6_SIGN = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _SUFFIX = re.compile(r"[+~][A-Za-z0-9]|-(?!\d{1,3}(?:\.\d{1,3}){3})[A-Za-z0-9]|-?(?:alpha|beta|rc|dev|pre)\d*\b")
 _VERSION = re.compile(
-    r"(?:\b(?:v|ver|vers|version\w*|versi[oó]n\w*|vers[aãi]\w*|versi\w*|release[sd]?|rev|revision|build|firmware|kernel|update|upgrade[sd]?|patch|since|"
-    r"wersj\w*|verze|verzi\w*|verzió\w*|версі\w+|верси\w+|верзиј\w*|έκδοση\w*|sürüm\w*|phiên bản|bản|إصدار|الإصدار|نسخه|نسخة|संस्करण|"
-    r"section|sections|chapter|clause|oid|kapitel|abschnitt|se[cç]\w*|seksjon\w*|avsnitt\w*|afsnit\w*|sezione|cap[ií]tul\w*|capitolo|capítol|chapitre|"
-    r"hoofdstuk|paragraaf|раздел\w*|розділ\w*|глав\w*|rozdział\w*|sekcj\w*|oddíl\w*|luku|fejezet|bölüm\w*|bagian|bab|mục|phần|قسم|القسم|بخش|अनुभाग)|"
-    r"版本|版|バージョン|버전|버젼|章|节|節|절|§)"
-    r"[ \t\u00a0]*(?:no\.?|number|nummer|:|=|>=|<=|==|>|<|is|of|to|от|до|の|は|为|為|是)?[ \t\u00a0]*[\"'(\[]?$",
+    r"(?:\b(?:v|ver|vers|version\w*|versi[oó]n\w*|vers[aãi]\w*|versi\w*|release[sd]?|rev|revision|build|"
+    r"firmware|kernel|update|upgrade[sd]?|patch|since|wersj\w*|verze|verzi\w*|verzió\w*|версі\w+|верси\w+|"
+    r"верзиј\w*|έκδοση\w*|sürüm\w*|phiên bản|bản|إصدار|الإصدار|نسخه|نسخة|संस्करण|section|sections|chapter|"
+    r"clause|oid|kapitel|abschnitt|se[cç]\w*|seksjon\w*|avsnitt\w*|afsnit\w*|sezione|cap[ií]tul\w*|"
+    r"capitolo|capítol|chapitre|hoofdstuk|paragraaf|раздел\w*|розділ\w*|глав\w*|rozdział\w*|sekcj\w*|"
+    r"oddíl\w*|luku|fejezet|bölüm\w*|bagian|bab|mục|phần|قسم|القسم|بخش|अनुभाग)|版本|版|バージョン|버전|버젼|章|节|節|절|"
+    r"§)[ \t\u00a0]*(?:no\.?|number|nummer|:|=|>=|<=|==|>|<|is|of|to|от|до|の|は|为|為|"
+    r"是)?[ \t\u00a0]*[\"'(\[]?$",
     re.IGNORECASE,
 )
 _PART = re.compile(r"(?:[A-Za-z0-9_]-|[A-Za-z0-9_.]/|[<>=~]=|\b\d:)$")
@@ -36,8 +41,10 @@ _RANGE = re.compile(r"\d\.\d{1,3}-$")
 _SECTION = re.compile(r"(?:^|[\n>])[ \t\u00a0#*=>]*$")
 _TITLE = re.compile(r"\.?[ \t\u00a0]+\D")
 _NETWORK = re.compile(
-    r"\b(?:ip|ipv4|ipv6|inet|inet6|addr|address\w*|adress\w*|adres\w*|endere\w*|direcci\w*|indirizz\w*|adreç\w*|hosts?|server|servers?|serwer\w*|servidor\w*|serveur\w*|dns|nameserver|gateway|router|"
-    r"ping|ssh|telnet|ftp|http|https|peer|client|clients|from|login|logged|connect\w*|resolver|proxy|netmask|subnet|network|alamat|địa chỉ|адрес\w*|адреса|сервер\w*|хост\w*)\b|地址|位址|アドレス|서버|주소|サーバ|服务器|伺服器|://",
+    r"\b(?:ip|ipv4|ipv6|inet|inet6|addr|address\w*|adress\w*|adres\w*|endere\w*|direcci\w*|indirizz\w*|"
+    r"adreç\w*|hosts?|server|servers?|serwer\w*|servidor\w*|serveur\w*|dns|nameserver|gateway|router|ping|"
+    r"ssh|telnet|ftp|http|https|peer|client|clients|from|login|logged|connect\w*|resolver|proxy|netmask|"
+    r"subnet|network|alamat|địa chỉ|адрес\w*|адреса|сервер\w*|хост\w*)\b|地址|位址|アドレス|서버|주소|サーバ|服务器|伺服器|://",
     re.IGNORECASE,
 )
 _PORT = re.compile(r":\d{2,5}\b")

@@ -13,13 +13,17 @@ from collections.abc import Iterator
 from data_pipeline.privacy.found import Span
 
 _DOMAIN = re.compile(
-    r"@(?P<domain>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?P<top>xn--[A-Za-z0-9-]{2,59}|[A-Za-z]{2,24}))(?![A-Za-z0-9_(@])(?!-[A-Za-z0-9])"
+    r"@(?P<domain>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?P<top>xn--[A-Za-z0-9-]{2,59}|"
+    r"[A-Za-z]{2,24}))(?![A-Za-z0-9_(@])(?!-[A-Za-z0-9])"
 )
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&*+=?^_{|}~-]+(?:[.'/`][A-Za-z0-9!#$%&*+=?^_{|}~-]+)*$")
 _LONGEST = 64
-_NO_TOPS = frozenset(
-    ["png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "css", "js", "mjs", "ts", "tsx", "jsx", "html", "htm", "xml", "json", "yaml", "yml", "toml", "txt", "md", "pdf", "gz", "xz", "bz", "tar", "tgz", "deb", "rpm", "whl", "jar", "exe", "dll", "lib", "service", "socket", "target", "mount", "automount", "timer", "slice", "device", "swap", "scope", "conf", "cfg", "log", "tmp", "bak", "sum", "mean", "dot", "shape", "transpose"]
-)
+_NO_TOPS = frozenset({
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "css", "js", "mjs", "ts", "tsx", "jsx", "html", "htm",
+    "xml", "json", "yaml", "yml", "toml", "txt", "md", "pdf", "gz", "xz", "bz", "tar", "tgz", "deb", "rpm",
+    "whl", "jar", "exe", "dll", "lib", "service", "socket", "target", "mount", "automount", "timer", "slice",
+    "device", "swap", "scope", "conf", "cfg", "log", "tmp", "bak", "sum", "mean", "dot", "shape", "transpose",
+})  # fmt: skip
 _NOBODY = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org|edu)|example|test|invalid|localhost|localdomain|local)$", re.IGNORECASE)
 _SERVICES = frozenset({"git", "hg", "svn", "bzr", "anonymous", "anoncvs"})
 

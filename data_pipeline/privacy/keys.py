@@ -16,20 +16,27 @@ from data_pipeline.privacy.found import Span
 
 _PREFIXES: dict[str, str] = {
     "AKIA": r"(?:AKIA|ASIA)[0-9A-Z]{16}", "ASIA": r"ASIA[0-9A-Z]{16}",  # Amazon
-    "ghp_": r"ghp_[A-Za-z0-9]{36}", "gho_": r"gho_[A-Za-z0-9]{36}", "ghs_": r"ghs_[A-Za-z0-9]{36}", "ghu_": r"ghu_[A-Za-z0-9]{36}",
+    "ghp_": r"ghp_[A-Za-z0-9]{36}", "gho_": r"gho_[A-Za-z0-9]{36}",
+    "ghs_": r"ghs_[A-Za-z0-9]{36}", "ghu_": r"ghu_[A-Za-z0-9]{36}",
     "ghr_": r"ghr_[A-Za-z0-9]{36,}", "github_pat_": r"github_pat_[A-Za-z0-9_]{50,}", "glpat-": r"glpat-[A-Za-z0-9_-]{20,}",
     "xox": r"xox[abeoprs]-[A-Za-z0-9-]{10,}", "hooks.slack.com/services/": r"hooks\.slack\.com/services/T\w+/B\w+/\w{20,}",
     "AIza": r"AIza[0-9A-Za-z_-]{35}", "ya29.": r"ya29\.[0-9A-Za-z_-]{20,}", "GOCSPX-": r"GOCSPX-[0-9A-Za-z_-]{28}",
     "_live_": r"[sr]k_live_[0-9A-Za-z]{16,}", "_test_": r"[sr]k_test_[0-9A-Za-z]{16,}",
-    "sk-": r"sk-(?:[A-Za-z]{2,8}-)?[A-Za-z0-9_-]{32,}", "hf_": r"hf_[A-Za-z]{34}", "npm_": r"npm_[A-Za-z0-9]{36}", "pypi-": r"pypi-AgE[A-Za-z0-9_-]{50,}",
-    "SG.": r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}", "dop_v1_": r"dop_v1_[0-9a-f]{64}", "eyJ": r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+    "sk-": r"sk-(?:[A-Za-z]{2,8}-)?[A-Za-z0-9_-]{32,}", "hf_": r"hf_[A-Za-z]{34}",
+    "npm_": r"npm_[A-Za-z0-9]{36}", "pypi-": r"pypi-AgE[A-Za-z0-9_-]{50,}",
+    "SG.": r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}", "dop_v1_": r"dop_v1_[0-9a-f]{64}",
+    "eyJ": r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
 }  # fmt: skip
 _KNOWN = {sign: re.compile(rf"(?<![A-Za-z0-9_]){pattern}(?![A-Za-z0-9])") for sign, pattern in _PREFIXES.items()}
-_PRIVATE = re.compile(r"-----BEGIN (?P<kind>[A-Z0-9 ]*)PRIVATE KEY(?P<block> BLOCK)?-----[\s\S]{40,20000}?-----END (?P=kind)PRIVATE KEY(?: BLOCK)?-----")
+_PRIVATE = re.compile(
+    r"-----BEGIN (?P<kind>[A-Z0-9 ]*)PRIVATE KEY(?P<block> BLOCK)?-----[\s\S]{40,20000}?-----END "
+    r"(?P=kind)PRIVATE KEY(?: BLOCK)?-----"
+)
 _NAMES = ("key", "secret", "token", "passw", "pwd", "bearer")
 _WHOSE = re.compile(r"(?:api|access|secret|private|client|auth|service|signing|encryption|license)[_ -]?$")  # a key of what
 _VALUE = re.compile(
-    r"(?:or[dt]|d)?(?:[_-]?(?:id|key|value))?[\"'\]]{0,2}\s{0,2}(?:=>|:=|=|:|\s|is\s)\s{0,2}[\"'`]?(?P<key>[A-Za-z0-9+/_.~=-]{15,511}[A-Za-z0-9+/_~=-])(?![A-Za-z0-9+/(])",
+    r"(?:or[dt]|d)?(?:[_-]?(?:id|key|value))?[\"'\]]{0,2}\s{0,2}(?:=>|:=|=|:|\s|is\s)\s{0,2}[\"'`]?"
+    r"(?P<key>[A-Za-z0-9+/_.~=-]{15,511}[A-Za-z0-9+/_~=-])(?![A-Za-z0-9+/(])",
     re.IGNORECASE,
 )
 _PARTS = re.compile(r"[A-Za-z0-9]+")

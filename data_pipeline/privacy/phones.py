@@ -13,14 +13,22 @@ from collections.abc import Iterator
 
 from data_pipeline.privacy.found import Span
 
-_CANDIDATE = re.compile(r"(?<![\w.,/@=#&%$€£¥:+-])(?:\+|\()?\d(?:(?:[ \u00a0.\-/\u2010-\u2013]|\)[ \-/]?|[ \-]?\()?\d){6,16}(?![\w%])(?![.,:/-]\d)", re.ASCII)
+_CANDIDATE = re.compile(
+    r"(?<![\w.,/@=#&%$€£¥:+-])(?:\+|\()?\d(?:(?:[ \u00a0.\-/\u2010-\u2013]|\)[ \-/]?|[ \-]?\()?\d){6,16}"
+    r"(?![\w%])(?![.,:/-]\d)",
+    re.ASCII,
+)
 _FOREIGN = re.compile(r"(?:\+|00)[1-9]")
-_DATE = re.compile(r"(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}\b|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d\b|(?:19|20)\d\d ?[-–/] ?(?:19|20)\d\d\b")
+_DATE = re.compile(
+    r"(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}\b|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d\b|(?:19|"
+    r"20)\d\d ?[-–/] ?(?:19|20)\d\d\b"
+)
 _DOTTED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _WORD = re.compile(
-    r"(?:\b(?:tel|tél|telf|tlf|tfn|phone|telephone|teléfono|téléphone|telefon\w*|telefoon|telèfon|puhelin|fax|faks|mobile|mobil|mobilní|móvil|celular|cell|"
-    r"call|sms|whatsapp|hotline|handy|gsm|contact number|điện thoại|telepon|telpon|тел|телефон\w*|факс|τηλ\w*|फ़ोन|फोन|दूरभाष|ফোন|هاتف|تلفن|تلفون|טלפון|โทร)\b|"
-    r"☎|📞|电话|電話|手机|傳真|传真|전화|팩스|携帯)[^\w\n]{0,4}(?:\(?\w{1,12}\)?[^\w\n]{1,3}){0,2}$",
+    r"(?:\b(?:tel|tél|telf|tlf|tfn|phone|telephone|teléfono|téléphone|telefon\w*|telefoon|telèfon|puhelin|"
+    r"fax|faks|mobile|mobil|mobilní|móvil|celular|cell|call|sms|whatsapp|hotline|handy|gsm|contact number|"
+    r"điện thoại|telepon|telpon|тел|телефон\w*|факс|τηλ\w*|फ़ोन|फोन|दूरभाष|ফোন|هاتف|تلفن|تلفون|טלפון|"
+    r"โทร)\b|☎|📞|电话|電話|手机|傳真|传真|전화|팩스|携帯)[^\w\n]{0,4}(?:\(?\w{1,12}\)?[^\w\n]{1,3}){0,2}$",
     re.IGNORECASE,
 )
 _SEPARATED = re.compile(r"\d[ \u00a0.()\-/\u2010-\u2013]{1,2}\d")
@@ -55,7 +63,7 @@ class Phones:
         if "+" in number:
             return False
         named = _WORD.search(text, max(0, start - _AROUND), start) is not None
-        written = _SEPARATED.search(number) is not None and (_TRUNK.match(number) is not None or _AMERICAN.fullmatch(number) is not None)
+        written = _SEPARATED.search(number) is not None and (_TRUNK.match(number) or _AMERICAN.fullmatch(number)) is not None
         return (named or written) and any(self._is_valid(number, region, strictly=not named) for region in self._regions)
 
     def _is_valid(self, number: str, region: str | None, *, strictly: bool = False) -> bool:
@@ -66,4 +74,5 @@ class Phones:
         if not self._package.is_valid_number(parsed):
             return False
         usual = self._package.format_number(parsed, self._package.PhoneNumberFormat.NATIONAL)
-        return not strictly or _DIGITS.findall(number) == _DIGITS.findall(usual)  # in the groups in which the region writes them
+        same_groups = _DIGITS.findall(number) == _DIGITS.findall(usual)
+        return same_groups or not strictly

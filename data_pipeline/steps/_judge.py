@@ -50,7 +50,7 @@ class Judge:
         return document.text
 
     def _told(self, language: str, failed: Check, failure: str, view: TextView) -> Drop:
-        """Few stop words are what other faults bring with them: another language, one phrase again and again. Those are told first."""
+        """Few stop words come with other faults: another language, one phrase again and again. Those are told first."""
         if failed.name == "stop_words":
             for check in self._checks[language]:
                 if check.name in _TELLING and (other := check.failure(view)) is not None:
@@ -58,7 +58,7 @@ class Judge:
         return Drop(failed.name, failure)
 
     def facts(self) -> dict[str, Any]:
-        return {name: quantiles.facts() for name, quantiles in self._quantiles.items()}
+        return {name: quantiles.state() for name, quantiles in self._quantiles.items()}
 
     def _language_of(self, document: Document) -> str | None:
         named = document.meta.get(self._asked.language_field) if self._asked.language_field else None

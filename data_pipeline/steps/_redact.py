@@ -47,7 +47,8 @@ class Redact:
         return "".join([*parts, text[place:]])
 
     def facts(self) -> dict[str, Any]:
-        kinds = sorted(self._found)
-        return {
-            kind: {"found": self._found[kind], "documents": self._documents[kind], "samples": self._samples[kind]} for kind in kinds
+        found = {
+            kind: {"found": number, "documents": self._documents[kind], "samples": self._samples[kind]}
+            for kind, number in sorted(self._found.items())
         }
+        return {"personal_data": found}

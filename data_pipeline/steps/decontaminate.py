@@ -21,7 +21,9 @@ from pydantic import BeforeValidator, Field
 from data_pipeline.steps import STEPS, Apply, Step
 from orchestrator.pages import Count, Section
 
-Paths = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value), Field(min_length=1)]
+Paths = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value), Field(min_length=1)
+]
 
 
 class EvaluationSet(Section):
@@ -37,13 +39,15 @@ class EvaluationSet(Section):
         from orchestrator.errors import DataError
 
         for field in self.fields:
-            source = SOURCES.get("files").model_validate({"name": self.name, "kind": "files", "paths": self.paths, "weight": 1, "text_field": field})
+            said = {"name": self.name, "kind": "files", "paths": self.paths, "weight": 1, "text_field": field}
+            source = SOURCES.get("files").model_validate(said)
             for block in source.blocks(2**40):
                 for record in source.read(block):
                     if not isinstance(record, Rejected):
                         yield record.id, record.text
                     elif record.reason != "empty text":
-                        raise DataError(f"evaluation set {self.name!r}, {record.where}: {record.reason}; mend the file, or name its fields")
+                        told = f"evaluation set {self.name!r}, {record.where}: {record.reason}"
+                        raise DataError(f"{told}; mend the file, or name its fields")
 
 
 @STEPS.register
@@ -82,4 +86,5 @@ class Decontaminate(Step):
         from data_pipeline.steps._decontaminate import index_of
 
         index = index_of(self).overlap
-        return [f"{index.too_short:,} of {index.texts:,} texts are shorter than an n-gram; not looked for"] if index.too_short else []
+        told = f"{index.too_short:,} of {index.texts:,} texts are shorter than an n-gram; not looked for"
+        return [told] if index.too_short else []

@@ -7,6 +7,7 @@ Put `uniform_whitespace`, `remove_words_with_incorrect_substrings` and `remove_l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -87,6 +88,13 @@ class Quality(Step):
 
         named = self.language or language
         return unchecked(self, named) if named else []
+
+    def merged(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The quantiles of each measure over all blocks."""
+        from data_pipeline.measures.quantiles import quantiles
+
+        names = dict.fromkeys(name for each in facts for name in each)
+        return {name: quantiles([each[name] for each in facts if name in each]) for name in names}
 
     def _files(self) -> list[str | None]:
         model = self.perplexity

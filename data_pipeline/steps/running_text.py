@@ -20,7 +20,7 @@ class RunningText(Step):
     content: ClassVar[frozenset[Content]] = frozenset({"text"})
     code: float = Field(default=0.25, ge=0, le=1, description="share of characters in lines of program text, at most")
     running: float = Field(default=0.45, ge=0, le=1, description="share of characters in lines of running text, at least")
-    sentence: float = Field(default=60, gt=0, description="words for each end of a sentence, at most; lists of keywords have none")
+    sentence: float = Field(default=60, gt=0, description="words for each end of a sentence, at most")
     advertising: float = Field(default=0.08, ge=0, description="signs of advertising for each word, at most")
 
     def begin(self, language: str | None) -> Apply:

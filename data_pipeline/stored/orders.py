@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from data_pipeline.blend import StageSection, stages_of
 from data_pipeline.order import SampleOrder
 from data_pipeline.order.forecast import forecast
 from data_pipeline.order.megatron import MegatronOrder
@@ -35,7 +36,7 @@ class Windows:
 
     def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
         most = samples if self.samples.samples is None else min(samples, self.samples.samples)
-        epochs = math.ceil(forecast(self.samples, most)[source].epochs)
+        epochs = math.floor(forecast(self.samples, most)[source].epochs) + 2  # two may meet inside a block
         found = self.samples.find(source, start, end, epochs=range(epochs))
         return found[found < samples]
 
@@ -100,26 +101,48 @@ class Documents:
 
 def order_of(
     name: Literal["megatron"] | None, prepared: Prepared, storage: Storage, *, sequence_length: int, seed: int, samples: int,
-    cache: Path | None = None,
+    batch: int, cache: Path | None = None,
 ) -> Order:
-    """The order that a run page names, for a run of `samples` samples. `cache`: where an order that is built is kept."""
-    if name is None:
-        return own_order(prepared, sequence_length, seed)
-    return megatron_order(prepared, storage, sequence_length=sequence_length, seed=seed, samples=samples, cache=cache)
+    """The order that a run page names, for a run of `samples` samples in batches of `batch`.
+
+    cache: where an order that is built is kept.
+    """
+    if name is not None:
+        return megatron_order(prepared, storage, sequence_length=sequence_length, seed=seed, samples=samples, cache=cache)
+    return own_order(prepared, sequence_length=sequence_length, seed=seed, batch=batch)
 
 
-def own_order(prepared: Prepared, sequence_length: int, seed: int) -> Windows:
-    """Decided by the data, the seed and nothing else."""
+def require_enough(order: Order, samples: int) -> None:
+    """Raises DataError where an order ends before a run of so many samples: its sources have reached their caps."""
+    if isinstance(order, Windows) and order.samples.samples is not None and order.samples.samples < samples:
+        raise DataError(f"the run takes {samples:,} samples, and {order.samples.why_it_ends}")
+
+
+def own_order(prepared: Prepared, *, sequence_length: int, seed: int, batch: int = 1) -> Windows:
+    """Decided by the data, the mixture's schedule and the seed. Stages that end at tokens end with a batch.
+
+    A source that was weighed by its tokens, and has too few for one sample, is left out.
+    """
+    said = stages_said(prepared)
+    longest = max([sequence_length, *(stage.sequence_length or 0 for stage in said)])
+    names = tuple(source.name for source in prepared.sources)
+    weights = [source.weight if source.said or source.train_tokens > longest else 0.0 for source in prepared.sources]
+    stages = stages_of(said, names=names, weights=weights, sequence_length=sequence_length, batch=batch)
     return Windows(
-        SampleOrder.plain(
-            tokens_per_source=[source.train_tokens for source in prepared.sources],
-            weights=[source.weight for source in prepared.sources],
-            sequence_length=sequence_length,
+        SampleOrder(
+            admissions=prepared.admitted,
+            stages=stages,
             seed=seed,
             fingerprint=prepared.fingerprint,
-            names=[source.name for source in prepared.sources],
+            names=names,
+            caps=tuple(source.max_epochs for source in prepared.sources),
         )
     )
+
+
+def stages_said(prepared: Prepared) -> tuple[StageSection, ...]:
+    """The schedule of the mixture's page, as it was prepared."""
+    return tuple(StageSection.model_validate(stage) for stage in prepared.schedule)
 
 
 def megatron_order(
@@ -128,6 +151,10 @@ def megatron_order(
     """That of Megatron-LM's GPTDataset, or of its blend of several, on the same shards for so many samples."""
     if seed > LARGEST_SEED:
         raise DataError(f"Megatron's order takes seeds up to {LARGEST_SEED:,}, found {seed:,}; choose a smaller one")
+    capped = [source.name for source in prepared.sources if source.max_epochs is not None]
+    if prepared.schedule or capped:
+        what = f"max_epochs (of {', '.join(capped)})" if capped else "schedule"
+        raise DataError(f"Megatron's order knows no {what}, which mixture {prepared.name!r} has; leave data.order out, or the {what}")
     streams = [Stream(prepared, storage, source.name, "train") for source in prepared.sources]
     lengths = tuple(np.concatenate([stream.index(shard).lengths() for shard in range(len(stream.shards))]) for stream in streams)
     order = MegatronOrder(

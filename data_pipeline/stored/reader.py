@@ -94,6 +94,9 @@ class SampleReader:
         for source in np.unique(pieces.source).tolist():
             chosen = np.flatnonzero(pieces.source == source)
             self.streams[source].read(pieces.start[chosen], pieces.length[chosen], flat, at[chosen])
+        sizes = np.bincount(pieces.sample, weights=pieces.length, minlength=samples)
+        if (sizes != sizes[:1]).any():
+            raise ValueError("samples of several lengths are no one array; ask for those of each length alone")
         return flat.reshape(samples, -1)
 
     def describe(self, indices: np.ndarray) -> list[Origin]:

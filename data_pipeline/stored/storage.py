@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from data_pipeline.admitted import read_admitted
 from data_pipeline.prepared import Prepared, open_prepared, read_prepared
 from data_pipeline.stored.cache import BlockCache
 from data_pipeline.stored.far import Far
@@ -50,11 +51,20 @@ class Storage(Protocol):
         """Raises DataError for a file that can be seen, without reading it, to be damaged."""
 
 
-def open_data(place: str | Path, *, cache: Path | None = None, capacity: int = CACHE_BYTES) -> tuple[Prepared, Storage]:
+def open_data(
+    place: str | Path, *, live: bool = False, cache: Path | None = None, capacity: int = CACHE_BYTES
+) -> tuple[Prepared, Storage]:
     """Prepared data in a folder of this machine, or behind an fsspec URL.
 
-    cache: the folder of this machine that blocks of far files go to, at most `capacity` bytes of them.
+    live: in a folder of this machine, as far as it is there. cache: the folder of this machine that blocks of far files
+    go to, at most `capacity` bytes of them.
     """
+    if live:
+        admitted = read_admitted(Path(place))
+        if admitted is None:
+            raise DataError(f"{place} holds no shards yet; prepare the mixture with `make data`, or the run with `make resume`")
+        prepared = admitted.so_far()
+        return prepared, Here(prepared.folder, prepared.files)
     if not is_url(place):
         prepared = open_prepared(Path(place))
         return prepared, Here(prepared.folder, prepared.files)

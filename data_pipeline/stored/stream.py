@@ -12,7 +12,7 @@ import numpy as np
 from data_pipeline.prepared import Prepared, Split
 from data_pipeline.shards import token_dtype
 from data_pipeline.stored.held import Held
-from data_pipeline.stored.listed import Listed, listed_of
+from data_pipeline.stored.listed import Listed
 from data_pipeline.stored.shard_index import ShardIndex
 from data_pipeline.stored.storage import Storage
 
@@ -124,7 +124,7 @@ class Stream:
                 name = self.shards[shard]
                 tokens = int(self.first_tokens[shard + 1] - self.first_tokens[shard])
                 index = ShardIndex(self._storage.open(f"{name}.idx"), f"{name}.idx", tokens)
-                found = self._indices[shard] = index, listed_of(self._storage, name)
+                found = self._indices[shard] = index, Listed(self._storage, name)
                 if len(self._indices) > _OPEN:
                     self._indices.popitem(last=False)
             else:

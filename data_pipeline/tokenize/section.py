@@ -22,9 +22,6 @@ from orchestrator.errors import PageError, Problem
 from orchestrator.pages import Bytes, Count, Section
 from orchestrator.registry import nearest
 
-NAMES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
-"""What is read of a folder."""
-
 
 def _named(said: Any) -> Any:
     """`name` or `name: {...}` as a section that says its own name."""
@@ -85,13 +82,10 @@ class TokenizerSection(Section):
         return self
 
 
-def digest_of_file(file: str | None) -> list[str]:
-    """sha256 of a tokenizer.json, or of the files in its folder that decide about ids. Raises PageError where there is none."""
-    if file is None:
-        return []
-    path = Path(file)
-    files = [path / name for name in NAMES] if path.is_dir() else [path]
-    if not files[0].is_file():
+def digests_of(section: TokenizerSection) -> list[str]:
+    """sha256 of each of its files. Raises PageError where one is not there."""
+    files = section.files()
+    if section.file is not None and (not files or not files[0].is_file()):
         fix = "name a tokenizer.json, a folder that holds one, or `train: byte_bpe`"
-        raise PageError([Problem(file=str(files[0]), path="tokenizer.file", message="there is no such file", fix=fix)])
-    return [hashlib.sha256(each.read_bytes()).hexdigest() if each.is_file() else "" for each in files]
+        raise PageError([Problem(file=section.file, path="tokenizer.file", message="there is no such file", fix=fix)])
+    return [hashlib.sha256(each.read_bytes()).hexdigest() for each in files]

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
-from data_pipeline.prepare import find_prepared, prepare
+from data_pipeline.prepare import find_admitted, find_prepared, prepare
 from data_pipeline.prepared import Prepared
 from data_pipeline.progress import told
+from data_pipeline.stored.orders import stages_said
 from data_pipeline.stored.storage import is_url, open_data
 from orchestrator.launch.assign import block_of
 from orchestrator.launch.cluster import address_for
+from orchestrator.launch.forecast import forecast_of
+from orchestrator.launch.forecast import told as forecast_lines
 from orchestrator.launch.gauges import GaugesView
 from orchestrator.launch.inventory import DEVICE, node_resources
 from orchestrator.launch.job import JobResult, TrainJob
@@ -27,8 +31,9 @@ from orchestrator.launch.jobs import code_of
 from orchestrator.launch.machine import this_machine
 from orchestrator.launch.output import WorkerOutput
 from orchestrator.launch.planned import ground_for, plan_for
+from orchestrator.launch.streaming import Preparation, streamed
 from orchestrator.planning import Plan
-from orchestrator.planning.data import mixture_of
+from orchestrator.planning.data import lengths_of, mixture_of
 from orchestrator.planning.render import render
 from orchestrator.spec import ClusterSpec, LoadedCluster, LoadedRun, load_cluster, load_run
 from orchestrator.spec.load import problem_at
@@ -62,10 +67,10 @@ def train(
     plan = plan_for(loaded, grounded, hardware)
     name = name or default_name(spec)
     _show(console, render(plan, f"{name}: {spec} on {cluster}", width=console.width))
-    prepared = _prepare(loaded, plan, places.data, console)
-    run = create_run(places.runs, name, loaded, hardware)
-    write_execution(run, data=loaded.spec.data.prepared or prepared.folder, overrides=overrides, until=until, accepted=(), cluster=cluster)
-    return _launch(run, plan, grounded, places, console)
+    with _data(loaded, plan, places.data, console) as (folder, preparation):
+        run = create_run(places.runs, name, loaded, hardware)
+        write_execution(run, data=folder, overrides=overrides, until=until, accepted=(), cluster=cluster)
+        return _launch(run, plan, grounded, places, console, preparation)
 
 
 def resume(
@@ -86,14 +91,17 @@ def resume(
     if saved:
         require_same_experiment(saved[0], plan, accepted)
     folder = loaded.spec.data.prepared or before["data"]
+    live = loaded.spec.data.live
     if saved and not is_url(folder) and not Path(folder).exists():
-        folder = find_prepared(places.data, saved[0].data_fingerprint).folder
+        fingerprint = saved[0].data_fingerprint
+        folder = find_admitted(places.data, fingerprint) if live else find_prepared(places.data, fingerprint).folder
     _show(console, render(plan, f"{run.name}: continued from step {saved[0].step if saved else 0}", width=console.width))
     write_atomically(run.resolved, loaded.resolved)
     write_atomically(run.cluster, hardware.text)
     write_execution(run, data=folder, overrides=said, until=until, accepted=accepted, cluster=cluster or "")
     run.event("replanned", layout=plan.as_dict()["layout"])
-    return _launch(run, plan, grounded, places, console)
+    with _streaming(loaded, places.data, console, Path(folder)) if live else nullcontext() as preparation:
+        return _launch(run, plan, grounded, places, console, preparation)
 
 
 def _attached(places: Places, hardware: LoadedCluster, name: str) -> Places:
@@ -107,6 +115,24 @@ def default_name(spec: str) -> str:
     return f"{path.parent.name}-{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}".replace(" ", "_")
 
 
+@contextmanager
+def _data(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Iterator[tuple[str | Path, Preparation | None]]:
+    """Where the data of the page lies, and who prepares it if that goes on while the run trains."""
+    if not loaded.spec.data.live:
+        prepared = _prepare(loaded, plan, cache, console)
+        yield loaded.spec.data.prepared or prepared.folder, None
+        return
+    with _streaming(loaded, cache, console) as preparation:
+        _require_vocabulary(loaded, plan, preparation.first_wave().vocab_size)
+        yield preparation.folder, preparation
+
+
+def _streaming(loaded: LoadedRun, cache: Path, console: Console, folder: Path | None = None) -> AbstractContextManager[Preparation]:
+    """The preparation of the page's mixture, once there is something to train on."""
+    said = loaded.spec.data.mixture
+    return streamed(said, mixture_of(loaded), cache.absolute(), lambda line: _show(console, f"data       {line}"), folder=folder)
+
+
 def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Prepared:
     """The page's mixture, prepared if it is not; its tokenizer must fit the model."""
     mixture = mixture_of(loaded)
@@ -118,16 +144,27 @@ def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Pr
         if prepared.name != mixture.name:
             found = f"holds mixture {prepared.name!r}, and data.mixture is {mixture.name!r}"
             raise problem_at(loaded.page, "data.prepared", found, f"write mixture: {prepared.name}, or another folder")
+        if lengths_of(stages_said(prepared), loaded.spec) != plan.batch.lengths:
+            found = f"was prepared with another schedule than mixture {mixture.name!r} has"
+            raise problem_at(loaded.page, "data.prepared", found, "name the mixture page it was prepared from")
     _show(console, f"data       {mixture.name}: {prepared.train_tokens:,} training tokens in {prepared.folder}")
-    rows = plan.architecture.embedding.vocab
-    if prepared.vocab_size > rows:
-        message = f"is {rows:,}, and the tokenizer of mixture {mixture.name!r} has {prepared.vocab_size:,} tokens"
-        fix = f"write vocab_size: {prepared.vocab_size}"
-        raise problem_at(loaded.page, "model.vocab_size", message, fix)
+    _require_vocabulary(loaded, plan, prepared.vocab_size)
+    if loaded.spec.data.order is None:
+        for line in forecast_lines(forecast_of(prepared, plan)):
+            _show(console, f"data       {line}")
     return prepared
 
 
-def _launch(run: RunDir, plan: Plan, grounded: ClusterSpec, places: Places, console: Console) -> int:
+def _require_vocabulary(loaded: LoadedRun, plan: Plan, tokens: int) -> None:
+    rows = plan.architecture.embedding.vocab
+    if tokens > rows:
+        message = f"is {rows:,}, and the tokenizer of mixture {loaded.spec.data.mixture!r} has {tokens:,} tokens"
+        raise problem_at(loaded.page, "model.vocab_size", message, f"write vocab_size: {tokens}")
+
+
+def _launch(
+    run: RunDir, plan: Plan, grounded: ClusterSpec, places: Places, console: Console, preparation: Preparation | None
+) -> int:
     write_hardware(run, grounded)
     run.event("submitted", world_size=plan.world_size, device=plan.device_spec.name)
     tracking = plan.spec.tracking.wandb
@@ -141,6 +178,7 @@ def _launch(run: RunDir, plan: Plan, grounded: ClusterSpec, places: Places, cons
             ProgressView(run, plan.total_steps, console),
             WorkerOutput(run.path, lambda text: _show(console, text)),
             GaugesView(run.path),
+            *([preparation] if preparation else []),
             *([WandbView(run)] if tracking else []),
         ],
     )

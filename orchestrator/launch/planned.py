@@ -6,6 +6,7 @@ from orchestrator.errors import PageError, PlanError
 from orchestrator.launch.ground import devices_said, ground
 from orchestrator.launch.machine import this_machine
 from orchestrator.planning import Plan, make_plan
+from orchestrator.planning.data import lengths_of, mixture_of
 from orchestrator.spec import ClusterSpec, LoadedCluster, LoadedRun
 from orchestrator.spec.load import placed
 
@@ -18,8 +19,9 @@ def ground_for(loaded: LoadedRun, hardware: LoadedCluster, address: str | None =
 
 
 def plan_for(loaded: LoadedRun, grounded: ClusterSpec, hardware: LoadedCluster) -> Plan:
-    """make_plan, its complaints given file and line."""
+    """make_plan on the mixture's schedule, its complaints given file and line."""
+    lengths = lengths_of(mixture_of(loaded).schedule, loaded.spec)
     try:
-        return make_plan(loaded.spec, grounded)
+        return make_plan(loaded.spec, grounded, lengths=lengths)
     except (PageError, PlanError) as error:
         raise placed(error, loaded.page, hardware.page) from None

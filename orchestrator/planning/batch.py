@@ -37,13 +37,25 @@ class Segment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """Samples [first_sample, ...) are sequences of this length."""
+
+    first_sample: int
+    sequence_length: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchPlan:
-    """The batches of a run on `data` ranks of `micro_batch` sequences."""
+    """The batches of a run on `data` ranks of `micro_batch` sequences.
+
+    lengths: where sequences are not of `sequence_length` from the first sample on, all their lengths in order.
+    """
 
     segments: tuple[Segment, ...]
     sequence_length: int
     data: int
     micro_batch: int
+    lengths: tuple[Lengths, ...] = ()
     _first_steps: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -69,8 +81,7 @@ class BatchPlan:
         """The number of steps after which at least `amount` has been consumed."""
         if amount.unit == "steps":
             return amount.value
-        per_sample = self.sequence_length if amount.unit == "tokens" else 1
-        samples = _ceil_divide(amount.value, per_sample)
+        samples = self.samples_for(amount.value) if amount.unit == "tokens" else amount.value
         if samples <= 0:
             return 0
         firsts = [segment.first_sample for segment in self.segments]
@@ -93,7 +104,33 @@ class BatchPlan:
 
     def tokens_after(self, step: int) -> int:
         """Tokens consumed after `step` steps."""
-        return self.samples_after(step) * self.sequence_length
+        return self.tokens_before(self.samples_after(step))
+
+    def length_of(self, sample: int) -> int:
+        """Tokens of this sample."""
+        return next(each.sequence_length for each in reversed(self._lengths) if each.first_sample <= sample)
+
+    def tokens_before(self, sample: int) -> int:
+        """Tokens of all samples before this one."""
+        ends = [*(each.first_sample for each in self._lengths[1:]), sample]
+        return sum(
+            max(0, min(end, sample) - each.first_sample) * each.sequence_length
+            for each, end in zip(self._lengths, ends, strict=True)
+        )
+
+    def samples_for(self, tokens: int) -> int:
+        """The number of samples that hold at least so many tokens."""
+        ends: list[int | None] = [*(each.first_sample for each in self._lengths[1:]), None]
+        for each, end in zip(self._lengths, ends, strict=True):
+            samples = each.first_sample + _ceil_divide(tokens, each.sequence_length)
+            if end is None or samples <= end:
+                break
+            tokens -= (end - each.first_sample) * each.sequence_length
+        return samples
+
+    @property
+    def _lengths(self) -> tuple[Lengths, ...]:
+        return self.lengths or (Lengths(first_sample=0, sequence_length=self.sequence_length),)
 
 
 def segments_of(batch: Batch) -> tuple[Segment, ...]:

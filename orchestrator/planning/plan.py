@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.architecture.stack import Architecture
 from orchestrator.errors import PlanError
-from orchestrator.planning.batch import BatchPlan, segments_of
+from orchestrator.planning.batch import BatchPlan, Lengths, segments_of
 from orchestrator.planning.choose import choose, choose_layout
 from orchestrator.planning.devices import Device
 from orchestrator.planning.flops import flops_per_token
@@ -19,6 +19,7 @@ from orchestrator.planning.mesh import coordinates
 from orchestrator.planning.neighbours import with_nearest
 from orchestrator.planning.rank_map import map_as_data
 from orchestrator.planning.reliability.checkpoints import checkpoint_bytes, contents_of
+from orchestrator.planning.rules.lengths import problems_of_lengths
 from orchestrator.planning.schedule import LrSchedule, resolve_schedule
 from orchestrator.planning.search import Candidate, Searched
 from orchestrator.planning.stages import Stages, split
@@ -209,9 +210,12 @@ class Plan:
         }
 
 
-def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None = None) -> Plan:
+def make_plan(
+    spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None = None, lengths: tuple[Lengths, ...] = ()
+) -> Plan:
     """Works a run out on a cluster, or on the `world_size` ranks that a gang was given.
 
+    lengths: those of sequences, where they change on the way (a mixture's schedule). Memory and time are told of the longest.
     `cluster` must name its accelerator (the launcher grounds `local` pages first). Raises PlanError
     when a rule is broken or nothing fits, with the numbers and the nearest legal change.
     """
@@ -231,8 +235,10 @@ def make_plan(spec: RunSpec[Any], cluster: ClusterSpec, world_size: int | None =
         raise PlanError(f"the gang has {world_size} ranks and the layout needs {layout.product}{quantum}")
     batch = BatchPlan(
         segments=segments_of(spec.training.batch), sequence_length=spec.data.sequence_length, data=layout.data,
-        micro_batch=layout.micro_batch,
+        micro_batch=layout.micro_batch, lengths=lengths,
     )  # fmt: skip
+    if problems := problems_of_lengths(batch, layout):
+        raise PlanError(problems)
     if layout.world_size > cluster.node.count and cluster.network is None and hardware.device.kind != "cpu":
         reasons = (*reasons, "the cluster page says no `network`: times take nodes to be joined as devices inside one")
     cores = cluster.node.cores

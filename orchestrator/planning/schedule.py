@@ -58,7 +58,7 @@ def resolve_schedule(schedule: Schedule, peak: float, batch: BatchPlan, total_st
 
     def position(amount: Amount) -> int:
         if amount.unit == "tokens":
-            return math.ceil(amount.value / batch.sequence_length)
+            return batch.samples_for(amount.value)
         if amount.unit == "samples" or unit == "steps":
             return amount.value
         return batch.samples_after(amount.value)

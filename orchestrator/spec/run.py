@@ -77,6 +77,9 @@ class Data(Section):
     the run. By default an order that depends on the data and the seed alone."""
     documents: Literal["apart"] | None = None
     """`apart`: attention stays inside documents. By default a sample is read as one text."""
+    live: bool = False
+    """Train while the data is prepared, on what is there so far. The order is then that in which shards were admitted, also
+    when all was prepared before."""
     prepared: str | None = Field(default=None, min_length=1)
     """Prepared data to read instead of preparing the mixture here: a folder, or an fsspec URL such as s3://bucket/folder."""
     cache: Annotated[Bytes, Field(ge=2**26)] = 16 * 2**30

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -22,8 +23,11 @@ from pathlib import Path
 from rich.console import Console
 from torch import distributed
 
+from data_pipeline.stored.orders import stages_said
+from data_pipeline.stored.storage import open_data
 from orchestrator.errors import CommandError, OrchestratorError
 from orchestrator.planning import Plan, make_plan
+from orchestrator.planning.data import lengths_of
 from orchestrator.spec import ClusterSpec, load_run
 from orchestrator.training.rundir import RunDir
 from orchestrator.training.views.progress import ProgressView
@@ -67,7 +71,9 @@ def _plan(run: RunDir) -> Plan:
         raise CommandError(f"{run.path} holds no run that was started\n  next: orchestrate train --run {run.name} --until 1")
     spec = load_run(run.resolved).spec
     cluster = ClusterSpec.model_validate_json(run.hardware.read_text("utf-8"))
-    return make_plan(spec, cluster, int(os.environ.get("WORLD_SIZE", "1")))
+    prepared, _ = open_data(json.loads(run.execution.read_text("utf-8"))["data"], live=spec.data.live, capacity=spec.data.cache)
+    lengths = lengths_of(stages_said(prepared), spec)
+    return make_plan(spec, cluster, int(os.environ.get("WORLD_SIZE", "1")), lengths)
 
 
 def _node() -> str:

@@ -47,7 +47,7 @@ def load_trained(run: RunDir) -> tuple[Any, Any, int]:
         for name, parameter in module.named_parameters()
     ]
     fill(ShardedState(boxes=boxes), manifest, run.checkpoints)
-    prepared, _ = open_data(json.loads(run.execution.read_text("utf-8"))["data"])
+    prepared, _ = open_data(json.loads(run.execution.read_text("utf-8"))["data"], live=loaded.spec.data.live)
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(prepared.tokenizer_path))
     end = tokenizer.convert_ids_to_tokens(prepared.end_id)
     tokenizer.eos_token = tokenizer.bos_token = tokenizer.pad_token = end

@@ -11,11 +11,12 @@ import numpy as np
 
 from data_pipeline.lineage import Found, Occurrence, find_document, occurrences
 from data_pipeline.prepared import Prepared
-from data_pipeline.stored.orders import order_of
+from data_pipeline.stored.orders import order_of, stages_said
 from data_pipeline.stored.reader import Origin, SampleReader
 from data_pipeline.stored.storage import Storage, open_data
 from orchestrator.errors import CommandError, DataError
 from orchestrator.planning.batch import BatchPlan, segments_of
+from orchestrator.planning.data import lengths_of
 from orchestrator.spec import load_run
 from orchestrator.training.checkpoint.manifest import find
 from orchestrator.training.resume import require_same_data
@@ -58,18 +59,19 @@ def feed_of(run: RunDir) -> Feed:
     """What a run is fed. Raises DataError when its data is not that of its checkpoints."""
     spec = load_run(run.resolved).spec
     training = spec.training
+    execution = json.loads(run.execution.read_text("utf-8"))
+    prepared, storage = open_data(execution["data"], live=spec.data.live, capacity=spec.data.cache)
     batch = BatchPlan(
-        segments=segments_of(training.batch), sequence_length=spec.data.sequence_length, data=1, micro_batch=1
-    )
+        segments=segments_of(training.batch), sequence_length=spec.data.sequence_length, data=1, micro_batch=1,
+        lengths=lengths_of(stages_said(prepared), spec),
+    )  # fmt: skip
     length = Amount(training.steps, "steps") if training.steps else Amount(training.tokens or 0, "tokens")
     total_steps = batch.steps_for(length)
-    execution = json.loads(run.execution.read_text("utf-8"))
-    prepared, storage = open_data(execution["data"], capacity=spec.data.cache)
     for saved in find(run.checkpoints).good[:1]:
         require_same_data(prepared.fingerprint, saved.data_fingerprint)
     order = order_of(
         spec.data.order, prepared, storage, sequence_length=spec.data.sequence_length, seed=training.seed,
-        samples=batch.samples_after(total_steps), cache=run.order,
+        samples=batch.samples_after(total_steps), batch=training.batch.sequences, cache=run.order,
     )  # fmt: skip
     last = last_line(run.metrics)
     return Feed(

@@ -20,6 +20,8 @@ from orchestrator.errors import DataError, RunError
 from orchestrator.planning.batch import StepBatch
 from orchestrator.training.run import Callback, Run, Step
 
+_LOOK_EVERY_S = 0.5
+
 
 def train_steps(run: Run, callbacks: Sequence[Callback], stop_asked: Callable[[], bool]) -> None:
     """Trains from `run.step` to `run.until` or until someone asks to stop; sets `run.outcome`.
@@ -30,18 +32,43 @@ def train_steps(run: Run, callbacks: Sequence[Callback], stop_asked: Callable[[]
     stream = _micro_batches(run)
     with contextlib.closing(stream):
         asked = _together(run, partial(_tell, callbacks, "on_start", run), stop_asked)
+        streaming = run.loader.live is not None
         while run.step < run.until and not asked:
-            step = _one_step(run, stream)
+            waited = 0.0
+            if streaming:
+                asked, streaming, waited = _until_there(run, stop_asked)
+                if asked:
+                    break
+            step = _one_step(run, stream, waited)
             run.step = step.number
             asked = _together(run, partial(_tell, callbacks, "on_step", run, step), stop_asked, step.batch)
     run.outcome = "finished" if run.finished else "interrupted" if asked else "paused"
     _together(run, partial(_tell, callbacks, "on_stop", run), stop_asked)
 
 
-def _one_step(run: Run, stream: Iterator[list[Samples]]) -> Step:
+def _until_there(run: Run, stop_asked: Callable[[], bool]) -> tuple[bool, bool, float]:
+    """Waits for the samples of the next step while they are still prepared, all ranks together: a rank that waited alone
+    would leave the others in a collective, and nobody would hear a request to stop.
+
+    Returns whether somebody asked to stop meanwhile, whether more is still to be prepared, and the seconds.
+    """
+    live = run.loader.live
+    assert live is not None
+    began, end = time.perf_counter(), run.plan.batch.at(run.step + 1).samples_after
+    while True:
+        there = live.there(end)
+        asked = _together(run, (lambda: None) if there else live.require_going_on, stop_asked)
+        missing, coming = run.gang.sum([not there, not live.admitted.complete])
+        if asked or not missing:
+            return asked, coming > 0, time.perf_counter() - began
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _one_step(run: Run, stream: Iterator[list[Samples]], waited: float) -> Step:
+    """`waited`: seconds that the step has waited already."""
     batch = run.plan.batch.at(run.step + 1)
     lr = run.plan.schedule.lr(batch.step)
-    began = time.perf_counter()
+    began = time.perf_counter() - waited
     parts = next(stream)
     waited = time.perf_counter() - began
     torch.manual_seed(random_seed(run.plan.seed, batch.step, run.place.data))

@@ -11,19 +11,23 @@ import json
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from data_pipeline.loader import Loader
-from data_pipeline.stored.orders import order_of
+from data_pipeline.stored.live import Live
+from data_pipeline.stored.orders import order_of, own_order, require_enough, stages_said
 from data_pipeline.stored.storage import open_data
 from orchestrator.engines import make_engine
 from orchestrator.engines.base import Device
 from orchestrator.errors import CheckpointError, CommandError, OrchestratorError
 from orchestrator.planning import Plan, make_plan
+from orchestrator.planning.data import lengths_of
 from orchestrator.spec import ClusterSpec, load_run
+from orchestrator.training.callbacks.admissions import Admissions
 from orchestrator.training.callbacks.checkpoints import Checkpoints
 from orchestrator.training.callbacks.guard import Guard
 from orchestrator.training.callbacks.ledger import Ledger
@@ -72,18 +76,25 @@ def _train(
     spec = load_run(folder.resolved).spec
     cluster = ClusterSpec.model_validate_json(folder.hardware.read_text("utf-8"))
     execution = json.loads(folder.execution.read_text("utf-8"))
-    plan = make_plan(spec, cluster, world_size=gang.world_size)
+    sequences, batch = spec.data.sequence_length, spec.training.batch.sequences
+    live: Live | None = None
+    if spec.data.live:
+        live = Live(Path(execution["data"]), partial(own_order, sequence_length=sequences, seed=spec.training.seed, batch=batch))
+    prepared, storage = live.first if live else open_data(execution["data"], capacity=spec.data.cache)
+    plan = make_plan(spec, cluster, world_size=gang.world_size, lengths=lengths_of(stages_said(prepared), spec))
     nodes = gang.gather(node)
     require_groups_on_one_node(plan.layout, nodes)
     device = _device(plan, local_rank)
-    prepared, storage = open_data(execution["data"], capacity=spec.data.cache)
+    samples = plan.batch.samples_after(plan.total_steps)
     order = order_of(
-        spec.data.order, prepared, storage, sequence_length=plan.sequence_length, seed=plan.seed,
-        samples=plan.batch.samples_after(plan.total_steps), cache=folder.order,
+        spec.data.order, prepared, storage, sequence_length=sequences, seed=plan.seed, samples=samples, batch=batch,
+        cache=folder.order,
     )  # fmt: skip
+    if live is None:
+        require_enough(order, samples)
     loader = Loader(
         prepared, storage=storage, sequence_length=plan.sequence_length, seed=plan.seed, order=order,
-        apart=spec.data.documents == "apart",
+        apart=spec.data.documents == "apart", live=live,
     )  # fmt: skip
     _require_vocabulary(plan, loader.prepared.vocab_size)
     engine = make_engine(plan.engine)
@@ -105,7 +116,8 @@ def _train(
 
 def _callbacks(run: Run, restored: Manifest | None) -> list[Callback]:
     """In the order they act: guard before anything is written, checkpoints after all that belongs to the step."""
-    writers: list[Callback] = [Ledger(), Metrics()] if run.gang.leads else []
+    admissions = [Admissions(run.loader.live)] if run.loader.live else []
+    writers: list[Callback] = [*admissions, Ledger(), Metrics()] if run.gang.leads else []
     validation: list[Callback] = [Validation()] if run.plan.spec.training.validation else []
     finished = run.gang.from_leader([manifest.step for manifest in find(run.dir.checkpoints).good])
     good = [step for step in finished if step <= run.step] if restored else []

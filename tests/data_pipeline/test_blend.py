@@ -16,8 +16,7 @@ from data_pipeline.blend import (
     unknown_sources,
     weights_of,
 )
-from data_pipeline.order import SampleOrder, Stage
-from data_pipeline.order.samples import Admission
+from data_pipeline.order import Admission, SampleOrder, Stage
 from orchestrator.errors import DataError
 
 NAMES = ("books", "code", "web")
@@ -112,7 +111,7 @@ def test_an_end_in_tokens_is_put_where_a_batch_ends_and_no_chunk_is_cut() -> Non
 
 def test_an_end_in_samples_is_exact_or_refused_with_the_nearest() -> None:
     assert stages({"until": "120 samples"}, {}, batch=8)[0].samples == 120
-    with pytest.raises(DataError, match="multiple of 8 samples .* write 120 or 128 samples"):
+    with pytest.raises(DataError, match=r"multiple of 8 samples .* write 120 or 128 samples"):
         stages({"until": "121 samples"}, {}, batch=8)
 
 

@@ -14,6 +14,7 @@ from data_pipeline.prepare import prepare, request_key, status
 from data_pipeline.prepared import Prepared
 from data_pipeline.progress import told
 from data_pipeline.shards import Shard
+from data_pipeline.sidecar import Sidecar
 from data_pipeline.sources import Block
 from data_pipeline.sources.files import Files
 from data_pipeline.steps.filter_small_docs_bytes import FilterSmallDocsBytes
@@ -37,8 +38,8 @@ def texts_of(prepared: Prepared, source: str) -> dict[str, str]:
     for split in ("train", "validation"):
         for prefix in prepared.shards(source, split):  # type: ignore[arg-type]
             shard = Shard(prefix)
-            for number, line in enumerate(prefix.with_name(f"{prefix.name}.jsonl").read_text().splitlines()):
-                found[json.loads(line)["id"]] = encoder.decode(shard[number][:-1].tolist())
+            for number, name in enumerate(Sidecar(prefix).ids):
+                found[name] = encoder.decode(shard[number][:-1].tolist())
     return found
 
 

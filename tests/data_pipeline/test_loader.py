@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import os
 import threading
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from data_pipeline.mixture import load_mixture
 from data_pipeline.prepare import prepare
 from data_pipeline.prepared import Prepared
 from data_pipeline.shards import Shard
+from data_pipeline.sidecar import Sidecar
 from orchestrator.errors import DataError
 from tests.data_pipeline.conftest import write_texts
 
@@ -87,8 +89,8 @@ def documents_of(prepared: Prepared, split: Any) -> dict[tuple[str, str], tuple[
     found = {}
     for source in prepared.sources:
         for prefix in prepared.shards(source.name, split):
-            for number, line in enumerate(prefix.with_name(f"{prefix.name}.jsonl").read_text().splitlines()):
-                found[source.name, json.loads(line)["id"]] = (prefix.name, Shard(prefix)[number].tolist())
+            for number, name in enumerate(Sidecar(prefix).ids):
+                found[source.name, name] = (prefix.name, Shard(prefix)[number].tolist())
     return found
 
 
@@ -124,12 +126,11 @@ def test_the_number_of_workers_changes_nothing(small: Prepared, workers: int, ah
 
 
 def shared_memory() -> set[str]:
-    return {path.name for path in Path("/dev/shm").glob("psm_*")}
+    return {path.name for path in Path("/dev/shm").glob(f"samples-{os.getpid()}-*")}
 
 
-def test_processes_give_the_same_and_leave_nothing_in_memory(prepared: Prepared) -> None:
-    before = shared_memory()
-    ours = Loader(prepared, sequence_length=LENGTH, seed=5, apart=True)
+def test_processes_give_the_same_and_leave_nothing_in_memory(small: Prepared) -> None:
+    ours = Loader(small, sequence_length=LENGTH, seed=5, apart=True)
     expected = list(ours.batches(arrays(6), workers=0))
     found = list(ours.batches(arrays(6), workers=2, ahead=4, by="processes"))
     for batch, other in zip(expected, found, strict=True):
@@ -144,7 +145,7 @@ def test_processes_give_the_same_and_leave_nothing_in_memory(prepared: Prepared)
     next(wrong)
     with pytest.raises(ValueError, match="count from 0, found -1"):
         next(wrong)
-    assert shared_memory() == before
+    assert shared_memory() == set()
 
 
 def test_the_documents_of_a_sample_are_those_of_its_origin(prepared: Prepared) -> None:
@@ -158,6 +159,21 @@ def test_the_documents_of_a_sample_are_those_of_its_origin(prepared: Prepared) -
     assert held.documents is not None
     ends = held.tokens[:, :-1] == prepared.end_id
     assert torch.equal(held.documents[:, 1:] != held.documents[:, :-1], ends), "a new document after every end"
+
+
+def test_batches_of_each_stage_have_its_length(prepared: Prepared) -> None:
+    """A stage of short sequences cuts what one of long ones would read whole: together they repeat and skip nothing."""
+    growing = replace(prepared, schedule=({"until": "32 samples", "sequence_length": 8}, {}))
+    ours = Loader(growing, sequence_length=LENGTH, seed=5, apart=True)
+    arrays = [np.arange(first, first + 16) for first in range(0, 96, 16)]
+    batches = list(ours.batches(arrays, workers=1))
+    assert [tuple(batch.tokens.shape) for batch in batches] == [(16, 9), (16, 9), *[(16, LENGTH + 1)] * 4]
+    for array, batch in zip(arrays, batches, strict=True):
+        assert batch.documents is not None
+        for row, tokens, origin in zip(batch.documents, batch.tokens, ours.describe(array), strict=True):
+            assert len(row) == len(tokens) == sum(span.end - span.start for span in origin.spans)
+    with pytest.raises(ValueError, match="samples of several lengths are no one array"):
+        ours.tokens(np.arange(24, 40))
 
 
 def loader_threads() -> list[threading.Thread]:
@@ -175,7 +191,7 @@ def test_reading_ahead_is_bounded_and_closing_ends_the_threads(small: Prepared) 
     batches = loader(small).batches(endless(), workers=2, ahead=3)
     for _ in range(5):
         next(batches)
-    assert len(asked) == 8
+    assert len(asked) == 9, "one more is looked at, whether it is there"
     batches.close()  # type: ignore[attr-defined]
     assert loader_threads() == []
 

@@ -38,7 +38,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 def loader(prepared: Prepared, samples: int, cache: Path | None = None) -> Loader:
     storage = Here(prepared.folder, prepared.files)
-    order = order_of("megatron", prepared, storage, sequence_length=LENGTH, seed=SEED, samples=samples, cache=cache)
+    order = order_of("megatron", prepared, storage, sequence_length=LENGTH, seed=SEED, samples=samples, batch=1, cache=cache)
     return Loader(prepared, sequence_length=LENGTH, seed=SEED, storage=storage, order=order, apart=True)
 
 
@@ -94,7 +94,7 @@ def test_documents_and_origins_follow_the_shuffled_documents(small: Prepared) ->
 def test_the_samples_found_for_a_document_are_all_that_hold_it(request: pytest.FixtureRequest, order: Any, which: str) -> None:
     prepared: Prepared = request.getfixturevalue(which)
     storage, samples = Here(prepared.folder, prepared.files), 700
-    made = order_of(order, prepared, storage, sequence_length=LENGTH, seed=SEED, samples=samples)
+    made = order_of(order, prepared, storage, sequence_length=LENGTH, seed=SEED, samples=samples, batch=1)
     reader = SampleReader(prepared, storage, made)
     holds: dict[tuple[str, str], set[tuple[int, int, int]]] = {}
     for origin in reader.describe(np.arange(samples)):
@@ -111,4 +111,4 @@ def test_the_samples_found_for_a_document_are_all_that_hold_it(request: pytest.F
 def test_a_seed_that_numpy_does_not_take_is_refused(alone: Prepared) -> None:
     storage = Here(alone.folder, alone.files)
     with pytest.raises(DataError, match="takes seeds up to 4,294,967,295, found 4,294,967,296"):
-        order_of("megatron", alone, storage, sequence_length=LENGTH, seed=2**32, samples=10)
+        order_of("megatron", alone, storage, sequence_length=LENGTH, seed=2**32, samples=10, batch=1)

@@ -23,6 +23,7 @@ from data_pipeline.prepare import find_prepared, prepare, status
 from data_pipeline.prepared import Prepared, open_prepared
 from data_pipeline.progress import told
 from data_pipeline.shards import Shard
+from data_pipeline.sidecar import Sidecar
 from data_pipeline.sources.files import Files
 from data_pipeline.tokenize.encoder import load_encoder
 from data_pipeline.work import Job
@@ -38,7 +39,7 @@ def test_the_folder_holds_what_the_docstring_draws(small: Prepared) -> None:
     assert small.folder.name.startswith("small-")
     names = {path.relative_to(small.folder).as_posix() for path in small.folder.rglob("*") if path.is_file()}
     shards = {f"shards/{source}/{split}-00000.{ending}" for source in ("notes", "letters")
-              for split in ("train", "validation") for ending in ("bin", "idx", "jsonl")}  # fmt: skip
+              for split in ("train", "validation") for ending in ("bin", "idx", "parquet")}  # fmt: skip
     assert names == shards | {
         "tokenizer.json", "report.json", "prepared.json", "admitted.jsonl", "duplicates.parquet", "quarantine.jsonl",
     }  # fmt: skip
@@ -52,12 +53,14 @@ def test_every_text_is_in_one_split_and_decodes_to_itself(small: Prepared, small
         found = {}
         for prefix in [*small.shards(source.name, "train"), *small.shards(source.name, "validation")]:
             shard = Shard(prefix)
-            lines = prefix.with_name(f"{prefix.name}.jsonl").read_text().splitlines()
-            for number, line in enumerate(map(json.loads, lines)):
-                assert line["tokens"] == len(shard[number])
-                assert line["source"] == source.name
+            sidecar = Sidecar(prefix)
+            assert len(sidecar) == len(shard)
+            for number in range(len(shard)):
+                facts = sidecar[number]
+                assert (facts.tokens, facts.start) == (len(shard[number]), shard.starts[number])
+                assert facts.source == source.name
                 assert shard[number][-1] == small.end_id
-                found[line["id"]] = encoder.decode(shard[number][:-1].tolist())
+                found[facts.id] = encoder.decode(shard[number][:-1].tolist())
         assert found == expected
 
 

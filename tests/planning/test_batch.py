@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.planning.batch import BatchPlan, segments_of
+from orchestrator.planning.batch import BatchPlan, Lengths, segments_of
+from orchestrator.planning.rules.lengths import problems_of_lengths
 from orchestrator.spec.training import Batch, RampUp
 from orchestrator.units import Amount
+from tests.plans import tiny_plan
 
 GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("ramp_up.json").read_text())["cases"]
 
@@ -106,3 +109,48 @@ def test_a_ramp_up_ends(increments: int, samples: int) -> None:
     found = segments_of(Batch(sequences=1 + increments, ramp_up=RampUp(start=1, step=1, samples=samples)))
     assert found[-1].sequences == 1 + increments
     assert all(later.first_step > earlier.first_step for earlier, later in itertools.pairwise(found))
+
+
+GROWING = (
+    Lengths(first_sample=0, sequence_length=4), Lengths(first_sample=24, sequence_length=8),
+    Lengths(first_sample=60, sequence_length=16),
+)  # fmt: skip
+
+
+def growing(**ramp: int) -> BatchPlan:
+    batch = Batch(sequences=12, ramp_up=RampUp(**ramp) if ramp else None)
+    return BatchPlan(segments=segments_of(batch), sequence_length=16, data=1, micro_batch=1, lengths=GROWING)
+
+
+@given(st.integers(0, 400))
+def test_tokens_of_growing_sequences_are_what_counting_gives(tokens: int) -> None:
+    plan = growing()
+    lengths = [plan.length_of(sample) for sample in range(120)]
+    assert lengths[:24] + lengths[24:60:35] + lengths[60:] == [4] * 24 + [8, 8] + [16] * 60
+    assert [plan.tokens_before(sample) for sample in range(120)] == [sum(lengths[:sample]) for sample in range(120)]
+    needed = next(samples for samples in range(200) if plan.tokens_before(samples) >= tokens)
+    assert plan.samples_for(tokens) == needed
+    assert plan.steps_for(Amount(tokens, "tokens")) == -(-needed // 12)
+
+
+@given(st.integers(0, 60))
+def test_every_sample_is_of_the_step_that_takes_it(step: int) -> None:
+    plan = growing(start=4, step=4, samples=40)
+    taken = plan.at(step + 1)
+    for sample in range(taken.first_sample, taken.samples_after):
+        assert plan.step_of(sample) == taken.step
+
+
+def test_lengths_that_a_step_would_mix_or_ranks_cannot_share_are_refused() -> None:
+    plan = tiny_plan(world_size=1)
+    whole = replace(growing(), sequence_length=16)
+    assert problems_of_lengths(whole, plan.layout) == []
+    [mixed] = problems_of_lengths(replace(whole, lengths=(GROWING[0], replace(GROWING[2], first_sample=30))), plan.layout)
+    assert "begin with sample 30, inside step 3 (samples 24 to 35)" in str(mixed)
+    assert "end after 24 or 36 samples" in str(mixed)
+    shared = replace(plan.layout, context=4)
+    [unshared] = problems_of_lengths(whole, shared)
+    assert "sequences of 4 tokens" in str(unshared)
+    assert "8 must divide them" in str(unshared)
+    [longest] = problems_of_lengths(replace(whole, sequence_length=32), plan.layout)
+    assert "have 16 tokens, the run's 32" in str(longest)

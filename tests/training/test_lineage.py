@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from data_pipeline.sidecar import Sidecar
 from orchestrator import cli
 from orchestrator.errors import DataError
 from orchestrator.training.lineage import feed_of, row_of, seen, where
@@ -95,6 +96,6 @@ def test_the_verbs_print_and_their_errors_teach(run: RunDir, capsys: pytest.Capt
 
 def test_a_document_that_is_held_out_is_said_to_be(run: RunDir, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     [held] = site.prepared.shards("library", "validation")
-    name = json.loads(held.with_name(f"{held.name}.jsonl").read_text().splitlines()[0])["id"]
+    name = Sidecar(held).ids[0]
     code, text = orchestrate(capsys, "seen", name, "--runs", str(run.path.parent), "--run", run.name)
     assert (code, "held out: never trained on" in text) == (0, True)

@@ -59,6 +59,8 @@ class Recorder:
 class Numbers:
     """A loader whose samples are their own numbers."""
 
+    live = None
+
     def batches(self, arrays: Iterable[np.ndarray], *, workers: int, ahead: int, by: str) -> Iterator[Samples]:
         yield from (Samples(tokens=torch.from_numpy(array).unsqueeze(1)) for array in arrays)
 

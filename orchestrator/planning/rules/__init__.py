@@ -8,6 +8,7 @@ they end the plan, with the numbers and the nearest legal change.
     engine.py     axes, parts, ZeRO stages, optimizers that an engine has
     batch.py      devices and batches
     matrices.py   tensor, sequence and context parallelism
+    lengths.py    sequences that grow on the way
     stages.py     pipeline and virtual stages
     experts.py    expert parallelism
     placement.py  what must lie inside one node

@@ -52,4 +52,26 @@ def decay_follows_warmup(spec: RunSpec[Any], architecture: Architecture) -> Prob
     )
 
 
-PAGE_RULES = (published_parameters, sequence_fits_positions, decay_follows_warmup)
+def live_keeps_its_own_order(spec: RunSpec[Any], architecture: Architecture) -> Problem | None:
+    if not spec.data.live or spec.data.order is None:
+        return None
+    return Problem(
+        path="data.order",
+        message=f"{spec.data.order} shuffles all documents at once, and with data.live they are not all there",
+        fix="leave out order, or write live: false",
+    )
+
+
+def live_data_is_prepared_here(spec: RunSpec[Any], architecture: Architecture) -> Problem | None:
+    if not spec.data.live or spec.data.prepared is None:
+        return None
+    return Problem(
+        path="data.prepared",
+        message=f"{spec.data.prepared} was prepared elsewhere, and data.live prepares the mixture while the run trains",
+        fix="leave out prepared, or write live: false",
+    )
+
+
+PAGE_RULES = (
+    published_parameters, sequence_fits_positions, decay_follows_warmup, live_keeps_its_own_order, live_data_is_prepared_here,
+)  # fmt: skip

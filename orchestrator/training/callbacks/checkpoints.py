@@ -66,7 +66,7 @@ def manifest_of(run: Run) -> Manifest:
         step=run.step,
         files=(),
         layout=asdict(plan.layout),
-        position={"step": run.step, "samples": samples, "tokens": samples * plan.sequence_length},
+        position={"step": run.step, "samples": samples, "tokens": plan.batch.tokens_after(run.step)},
         scalars=dict(run.engine.state().scalars),
         random={"seed": plan.seed, "rule": "torch.manual_seed(f(seed, step, replica)) before each step"},
         schedule=schedule_facts(plan),

@@ -33,8 +33,8 @@ class Ledger(Callback):
         self._logged = step.number
         first, end = step.batch.first_sample, step.batch.samples_after
         if end - 1 not in self._origins:
-            last = run.plan.batch.samples_after(run.plan.total_steps)
-            found = run.loader.describe(np.arange(first, max(end, min(first + AHEAD, last)), dtype=np.int64))
+            ahead = min(first + AHEAD, run.plan.batch.samples_after(run.plan.total_steps))
+            found = run.loader.describe(np.arange(first, max(end, ahead) if run.loader.there(ahead) else end, dtype=np.int64))
             self._origins = {origin.sample: origin for origin in found}
         rows = [row_of(self._origins[sample]) for sample in range(first, end)]
         append_line(run.dir.ledger, {"step": step.number, "samples": rows})

@@ -31,11 +31,11 @@ class Metrics(Callback):
             return
         self._logged = step.number
         plan = run.plan
-        tokens = step.batch.sequences * plan.sequence_length
+        tokens = step.batch.sequences * plan.batch.length_of(step.batch.first_sample)
         flops = plan.flops_per_token * tokens / (step.seconds * plan.world_size)
         record: dict[str, Any] = {
             "step": step.number,
-            "tokens": step.batch.samples_after * plan.sequence_length,
+            "tokens": plan.batch.tokens_after(step.number),
             "loss": step.report.loss,
             "grad_norm": step.report.grad_norm,
             "lr": step.lr,

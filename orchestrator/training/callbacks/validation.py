@@ -7,6 +7,7 @@ training tokens reaches says that the model has learnt more than pairs.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -53,21 +54,20 @@ class Validation(Callback):
     def _baseline(self, run: Run, loss: float) -> None:
         from data_pipeline.baseline import best_bigram
 
-        trained = run.plan.batch.samples_after(run.step)
-        if trained * run.plan.sequence_length > MOST_TOKENS_FOR_BASELINE:
+        batch = run.plan.batch
+        trained, tokens = batch.samples_after(run.step), batch.tokens_after(run.step)
+        if tokens > MOST_TOKENS_FOR_BASELINE:
             run.dir.event("no_baseline", reason=f"the bigram model counts at most {MOST_TOKENS_FOR_BASELINE:,} tokens")
             return
-        step = 4096
+        firsts = {*range(0, trained, 4096), *(each.first_sample for each in batch.lengths if each.first_sample < trained)}
         streams = (
-            row
-            for first in range(0, trained, step)
-            for row in run.loader.tokens(np.arange(first, min(first + step, trained))).numpy()
+            row for first, end in pairwise([*sorted(firsts), trained]) for row in run.loader.tokens(np.arange(first, end)).numpy()
         )
         vocabulary = run.plan.architecture.embedding.vocab
         baseline = best_bigram(streams, self._windows.tokens.numpy(), vocabulary)
         run.dir.event(
             "baseline", model="bigram", smoothing=baseline.name, loss=baseline.loss, validation_loss=loss,
-            training_tokens=trained * run.plan.sequence_length,
+            training_tokens=tokens,
         )  # fmt: skip
 
 

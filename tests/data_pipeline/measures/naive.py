@@ -187,17 +187,15 @@ def running_share(text: str) -> float:
     return runs / among if 2 * among > ink(text) else 1.0
 
 
-def words_a_sentence(text: str) -> float:
-    words = character_words_as_written(text)
+def words_of_both_kinds(text: str) -> float:
     alone = sum(SCRIPTS_WITHOUT_SPACES.match(char) is not None and unicodedata.category(char) in ("Lo", "Lm") for char in text)
+    return len(words(text)) + alone / 2.5
+
+
+def words_a_sentence(text: str) -> float:
     ends = sum(char in SENTENCE_MARKS for char in text)
-    ends += sum("\u0e00" <= left <= "\u0eff" and right == " " for left, right in pairwise(text)) if alone else 0
-    return (len(words) - alone + alone / 2.5) / max(1, ends)
-
-
-def character_words_as_written(text: str) -> list[str]:
-    """The same words; small letters are as many."""
-    return character_words(text.replace("İ", "I"))
+    ends += sum("\u0e00" <= left <= "\u0eff" and right == " " for left, right in pairwise(text)) if SCRIPTS_WITHOUT_SPACES.search(text) else 0
+    return words_of_both_kinds(text) / max(1, ends)
 
 
 def advertising(text: str) -> float:
@@ -205,7 +203,8 @@ def advertising(text: str) -> float:
     calls = sum(char in "!！" for char in text)
     money = sum(char in "$€£¥₹₽₺₫฿₴元円원%％" for char in text)
     pages = sum(text.count(sign) for sign in ("http", "www.", ".com"))
-    if sum(kind >= 2 for kind in (calls, money, pages, len(shouted))) < 2:
+    numbers = len(re.findall(r"(?<!\d)\d{5,}", text))
+    if sum(kind >= 2 for kind in (calls, money, pages, numbers, len(shouted))) < 3:
         return 0.0
-    signs = calls + money + pages
-    return (signs + min(len(shouted), signs)) / max(1, len(character_words_as_written(text)))
+    signs = calls + money + pages + numbers
+    return (signs + min(len(shouted), signs)) / max(1.0, words_of_both_kinds(text))

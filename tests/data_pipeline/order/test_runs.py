@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from data_pipeline.order import Admission, SampleOrder, Stage
-from data_pipeline.order.forecast import forecast
+from data_pipeline.order import Admission, SampleOrder, Stage, forecast
 from orchestrator.errors import DataError
 from tests.data_pipeline.order.runs import CHUNK, length_of, runs
 
@@ -252,7 +251,7 @@ def test_stages_that_cannot_be_are_refused(stages: list[tuple], message: str) ->
 
 
 def test_a_cap_below_one_epoch_needs_the_whole_source() -> None:
-    with pytest.raises(DataError, match="cap of source 'a' is 0.5 epochs, but it is still being prepared"):
+    with pytest.raises(DataError, match=r"cap of source 'a' is 0\.5 epochs, but it is still being prepared"):
         SampleOrder(
             admissions=(Admission(tokens=(1001,), complete=(False,)), Admission(tokens=(2001,), complete=(True,))),
             stages=(Stage(weights=(1,), sequence_length=10),), seed=1, fingerprint="f", names=("a",), caps=(0.5,),

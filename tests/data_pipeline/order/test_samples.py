@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from data_pipeline.order import SampleOrder, validation_windows
-from data_pipeline.order.schedule import LARGEST_BLOCK, block_of, whole_numbers
+from data_pipeline.order.shares import LARGEST_BLOCK, block_of, whole_numbers
 from orchestrator.errors import DataError
 
 

@@ -6,6 +6,8 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data_pipeline.privacy.addresses import addresses
 from data_pipeline.privacy.detector import Detector, is_natural
@@ -192,3 +194,14 @@ def test_programming_languages_are_not_written_by_users() -> None:
     assert is_natural("fr")
     assert is_natural(None)
     assert not is_natural("ruby")
+
+
+PIECES = ["@", "a", "b.de", "1", "93.184.216.34", ":", "::", "2a00:", "+49 30 ", "(0", ")", ".", "-", "/", "\n", " ", "token=", "Zk3vQ9xT2mL7pR4wB8nY6cD1", "@jane ", "电话", "İ", "\ud800", "v", "1.2.3.4"]
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join), st.booleans())
+def test_spans_of_any_text_are_in_order_and_none_is_empty(text: str, public_only: bool) -> None:
+    spans = Detector(regions=("DE", "US"), public_only=public_only)(text)
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    assert all(left.end <= right.start for left, right in pairwise(spans))

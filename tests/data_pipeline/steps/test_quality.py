@@ -122,7 +122,8 @@ def test_all_measures_of_all_documents_when_the_report_wants_them(tmp_path: Path
     assert set(tally.measures) == {
         "words", "special_characters", "stop_words", "word_repetition", "character_repetition", "language",
     }  # fmt: skip
-    assert tally.measures["words"]["0.01"] == 2
+    (step,) = steps_of("quality: {report: true}", "en")
+    assert step.merged([tally.measures])["words"]["0.01"] == 2
     assert cleaned("quality", [ENGLISH], tmp_path, "en")[1][0].measures == {}
 
 

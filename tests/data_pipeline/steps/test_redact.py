@@ -53,9 +53,9 @@ def test_once_redacted_nothing_is_found(tmp_path: Path) -> None:
 def test_counts_are_of_all_documents_and_samples_are_few(tmp_path: Path) -> None:
     texts = [f"{name}@firm{number}.org and again {name}@firm.org" for number, name in enumerate("abcdefgh")]
     _, (tally,) = cleaned("redact_personal_data", texts, tmp_path, "en")
-    assert tally.measures["email"]["found"] == 16
-    assert tally.measures["email"]["documents"] == 8
-    assert len(tally.measures["email"]["samples"]) == 5
+    assert tally.measures["personal_data"]["email"]["found"] == 16
+    assert tally.measures["personal_data"]["email"]["documents"] == 8
+    assert len(tally.measures["personal_data"]["email"]["samples"]) == 5
     assert "firm" not in json.dumps(tally.measures)
 
 

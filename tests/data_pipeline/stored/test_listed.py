@@ -1,4 +1,4 @@
-"""Documents are listed alike in a sidecar and in lines of JSON."""
+"""What is on record of the documents of a shard."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from data_pipeline.prepared import Prepared
 from data_pipeline.sidecar import DocumentFacts, SidecarWriter
-from data_pipeline.stored.listed import InSidecar, listed_of
+from data_pipeline.stored.listed import Listed
 from data_pipeline.stored.storage import Here
 
 NUMBER = 9000  # more than two groups of rows
@@ -26,8 +26,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Here:
 
 
 def test_a_sidecar_is_read_by_numbers_and_columns(here: Here) -> None:
-    listed = listed_of(here, "train-00000")
-    assert isinstance(listed, InSidecar)
+    listed = Listed(here, "train-00000")
     assert len(listed) == NUMBER
     assert [listed.id(number) for number in (0, 4095, 4096, NUMBER - 1)] == ["d0", "d4095", "d4096", f"d{NUMBER - 1}"]
     assert listed.column("id") == [f"d{number}" for number in range(NUMBER)]
@@ -41,7 +40,7 @@ def test_a_sidecar_is_read_by_numbers_and_columns(here: Here) -> None:
 def test_prepared_documents_are_listed_with_their_tokens(small: Prepared) -> None:
     here = Here(small.folder, small.files)
     for prefix in small.shards("notes", "train"):
-        listed = listed_of(here, prefix.relative_to(small.folder).as_posix())
+        listed = Listed(here, prefix.relative_to(small.folder).as_posix())
         assert len(listed) == len(listed.column("id")) > 50
         assert listed.id(3) == listed.facts(3)["id"] == listed.column("id")[3]
         assert listed.facts(3)["source"] == "notes"
