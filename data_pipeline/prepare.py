@@ -139,6 +139,8 @@ def request_key(mixture: Mixture) -> str:
         "tokenizer_file": digests_of(tokenizer),
         "validation": mixture.validation.model_dump(mode="json"),
         "seed": mixture.seed,
+        "weights": mixture.weights.model_dump(mode="json"),
+        "schedule": [stage.model_dump(mode="json") for stage in mixture.schedule],
     }
     facts["steps"] = [[step.signature() for step in steps] for steps in (mixture.steps, *(each.steps for each in mixture.sources))]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
