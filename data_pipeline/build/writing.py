@@ -23,6 +23,7 @@ from data_pipeline.sources import Source
 from data_pipeline.tokenize.encoder import Encoder, load_encoder
 from data_pipeline.tokenize.fast import hastened
 from data_pipeline.tokenize.fertility import Fertility
+from data_pipeline.tokenize.section import library
 from data_pipeline.work import Job, Output, Tick
 from data_pipeline.work.texts import read_texts
 
@@ -53,7 +54,7 @@ class Write(Job):
         return {
             "texts": self.texts.digest("texts.arrow"), "source": [self.source.name, self.source.language, self.source.licence],
             "copies": self.copies.signature(), "tokenizer": self.tokenizer.digest("tokenizer.json"),
-            "end": self.tokenizer.facts["end"], "held_out": [self.held_out, self.seed, self.first],
+            "end": self.tokenizer.facts["end"], "library": library(), "held_out": [self.held_out, self.seed, self.first],
         }  # fmt: skip
 
     def run(self, folder: Path, tick: Tick) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from data_pipeline.progress import Ticked
 
@@ -21,9 +21,11 @@ Tick = Callable[[Ticked], None]
 class Job(ABC):
     """A pure function of its fields that writes files. It is pickled, so its fields hold nothing open.
 
-    `title` is for people, such as `clean french 3`; it decides nothing.
+    `title` is for people, such as `clean french 3`; it decides nothing. Whoever changes what a job writes raises its
+    `version`: what the old one left is then not taken for its work.
     """
 
+    version: ClassVar[int] = 1
     title: str
 
     @abstractmethod
@@ -36,7 +38,7 @@ class Job(ABC):
 
     @cached_property
     def key(self) -> str:
-        said = {"job": type(self).__name__, **self.signature()}
+        said = {"job": type(self).__name__, "version": self.version, **self.signature()}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
