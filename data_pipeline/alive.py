@@ -29,7 +29,8 @@ def preparing(folder: Path) -> Iterator[None]:
     def beat() -> None:
         turn = 0
         while True:
-            path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "turn": turn}), "utf-8")
+            with suppress(OSError):  # a full disk is told by the work that it stops, not by a thread
+                path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "turn": turn}), "utf-8")
             turn += 1
             if over.wait(EVERY):
                 return

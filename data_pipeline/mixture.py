@@ -25,7 +25,7 @@ from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from data_pipeline.blend import ScheduleSection, StageSection, WeightsSection, unknown_sources, weights_of
 from data_pipeline.recipes import with_recipe
-from data_pipeline.sources import SOURCES, Source
+from data_pipeline.sources import SOURCES, Source, anchored_path
 from data_pipeline.sources._catalogue import resolve
 from data_pipeline.steps import STEPS, Step, Wide
 from data_pipeline.tokenize.section import TokenizerSection
@@ -133,7 +133,7 @@ def load_mixture(name_or_path: str | Path) -> Mixture:
     page = validate(tree, page_model())
     tokenizer = page.tokenizer
     if tokenizer.file is not None:
-        tokenizer = tokenizer.model_copy(update={"file": str(folder / tokenizer.file)})
+        tokenizer = tokenizer.model_copy(update={"file": anchored_path(tokenizer.file, folder)})
     sources = tuple(_anchored(each, folder) for source in page.sources for each in _anchored(source, folder).expanded())
     _check(sources, page, tree)
     return Mixture(

@@ -201,28 +201,17 @@ def data_diff(options: argparse.Namespace) -> None:
 
 def data_report(options: argparse.Namespace) -> None:
     """Writes what became of a mixture's documents as a page of HTML, and a Croissant data card beside it."""
-    from data_pipeline.mixture import load_mixture
-    from data_pipeline.prepare import prepare
-    from data_pipeline.prepared import open_prepared
-    from data_pipeline.report import write_report
-    from data_pipeline.report.consumed import consumed_of
     from data_pipeline.screen import Screen
+    from orchestrator.launch.data_report import report_of_mixture, report_of_run
     from orchestrator.training.create import find_run
-    from orchestrator.training.rundir import read_lines
 
-    run = find_run(options.runs, options.run) if options.run else None
-    trained = Path(json.loads(run.execution.read_text("utf-8"))["data"]) if run else None
-    said = options.mixture or str(trained or "python")
-    if (Path(said) / "prepared.json").is_file():
-        prepared = open_prepared(Path(said))
-    else:
-        with Screen(_console()) as screen:
-            prepared = prepare(load_mixture(said), options.data.absolute(), screen.say)
-    if run and trained and open_prepared(trained).fingerprint != prepared.fingerprint:
-        raise CommandError(f"run {run.name} reads {trained.name}, not {prepared.folder.name}\n    fix: leave MIXTURE out (--mixture)")
-    consumed = consumed_of(run.name, read_lines(run.ledger)) if run else None
-    out = options.out or (run.path / "data-report.html" if run else prepared.folder / "report.html")
-    for path in write_report(prepared, out, consumed):
+    with Screen(_console()) as screen:
+        if options.run:
+            run = find_run(options.runs, options.run)
+            written = report_of_run(run, options.mixture, options.data, options.out, screen.say)
+        else:
+            written = report_of_mixture(options.mixture or "python", options.data, options.out, screen.say)
+    for path in written:
         print(f"written to {path}")
 
 

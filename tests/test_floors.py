@@ -4,7 +4,7 @@
     6  launch                               the only importer of ray (with data_pipeline/work/ray_data.py)
     5  training
     4  engines                              the only importer of deepspeed
-    3  models | objectives | probes         torch starts here (and in data_pipeline/loader.py)
+    3  models | objectives | probes         torch starts here (and in data_pipeline/loader/)
     2  planning
     1  spec | architecture | data_pipeline
     0  errors | units | registry | pages

@@ -68,7 +68,7 @@ def record_of(source: Source, blocks: list[BlockPlan], cleaned: dict[int, list[O
         "reasons": dict(_reasons(firsts)),
     }
     tallies = [[tally for output in outputs for tally in tallies_of(output.facts)] for outputs in cleanings]
-    steps = blocks[0].of.steps[:-1]  # without the exact copies of all sources, which are counted apart
+    steps = blocks[0].of.steps[:-1] if blocks else []  # without the exact copies of all sources, which are counted apart
     totals = {name: sum(each[name] for each in shards) for name in ("documents", "bytes", "characters", "words")}
     return SourceRecord(
         name=source.name,

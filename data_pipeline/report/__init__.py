@@ -22,15 +22,20 @@ from pathlib import Path
 from data_pipeline.prepared import Prepared
 from data_pipeline.report.consumed import Consumed
 from data_pipeline.report.croissant import croissant
-from data_pipeline.report.facts import facts_of
+from data_pipeline.report.facts import Forecast, facts_of
 from data_pipeline.report.page import render_page
 
 __all__ = ["write_report"]
 
 
-def write_report(prepared: Prepared, out: Path, consumed: Consumed | None = None) -> tuple[Path, Path]:
-    """Writes the page to `out` and the card beside it; returns both paths. Raises DataError for a damaged report.json."""
-    facts = facts_of(prepared)
+def write_report(
+    prepared: Prepared, out: Path, consumed: Consumed | None = None, forecast: Forecast | None = None
+) -> tuple[Path, Path]:
+    """Writes the page to `out` and the card beside it; returns both paths. Raises DataError for a damaged report.json.
+
+    consumed, forecast: what a run has taken so far, and is to take in all.
+    """
+    facts = facts_of(prepared).model_copy(update={"forecast": forecast})
     card = out.with_suffix(".croissant.json")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render_page(facts, consumed), encoding="utf-8")

@@ -130,9 +130,9 @@ class Facts(_Fact):
     mixture: str
     fingerprint: str
     tokenizer: Tokenizer = Tokenizer()
-    seconds: Mapping[str, float] = {}
     sources: Annotated[tuple[SourceFacts, ...], BeforeValidator(_as_list)]
     forecast: Forecast | None = None
+    """Of a run; the preparation knows of none."""
 
 
 def facts_of(prepared: Prepared) -> Facts:
@@ -143,30 +143,9 @@ def facts_of(prepared: Prepared) -> Facts:
         raise DataError(f"{path} is missing; {remedy}")
     try:
         said = json.loads(path.read_bytes())
-        said = said if "sources" in said else _first_form(said, prepared)
         return Facts.model_validate({"mixture": prepared.name, "fingerprint": prepared.fingerprint, **said})
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(f"{path} is damaged ({'.'.join(map(str, first['loc']))}: {first['msg']}); {remedy}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged ({error!r}); {remedy}") from None
-
-
-def _first_form(said: dict[str, Any], prepared: Prepared) -> dict[str, Any]:
-    """Reports were once a source's name -> counts, read after its steps; what they do not say stays unsaid."""
-    weights = {source.name: source.weight for source in prepared.sources}
-    sources = {}
-    for name, counts in said.items():
-        steps = counts.get("steps", [])
-        sources[name] = {
-            "weight": weights[name] / sum(weights.values()),
-            "read": {"documents": steps[0]["read"] if steps else counts["read"]},
-            "kept": {"documents": counts["train"]["documents"] + counts["validation"]["documents"], "bytes": counts["text_bytes"]},
-            "rejected": {"records": counts["rejected"], "examples": counts["examples"]},
-            "steps": steps,
-            "exact_copies": counts["exact_copies"],
-            "train": counts["train"],
-            "validation": counts["validation"],
-            "tokens": counts["train"]["tokens"] + counts["validation"]["tokens"],
-        }
-    return {"sources": sources, "tokenizer": {"vocab_size": prepared.vocab_size}}

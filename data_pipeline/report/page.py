@@ -17,7 +17,7 @@ from data_pipeline.report.sections.funnel import funnel
 from data_pipeline.report.sections.languages import languages
 from data_pipeline.report.sections.lengths import lengths
 from data_pipeline.report.sections.mixture import mixture
-from data_pipeline.report.sections.overview import attention, figures, header, times
+from data_pipeline.report.sections.overview import attention, figures, header
 from data_pipeline.report.sections.personal import personal
 from data_pipeline.report.sections.sources import sources
 from data_pipeline.report.style import style
@@ -56,4 +56,4 @@ def _footer(facts: Facts) -> str:
         "Read: documents before the first step. Out: documents that stand in the shards, held out ones included. "
         "Text is counted in bytes of UTF-8, before the first step and after the last. Tokens include one end for each document."
     )
-    return f"<footer>{times(facts)}<p>{told}</p><p>Fingerprint <code>{escape(facts.fingerprint)}</code></p></footer>"
+    return f"<footer><p>{told}</p><p>Fingerprint <code>{escape(facts.fingerprint)}</code></p></footer>"

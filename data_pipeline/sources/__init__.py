@@ -37,11 +37,12 @@ _NOT_OF_THE_DOCUMENTS = ("weight", "max_epochs", "licence")
 
 
 def anchored_path(said: Any, folder: Path) -> Any:
-    """A path, or each of several, taken from `folder` if it is relative; addresses (`s3://...`) stay as
-    they are.
+    """A path, or each of several, taken from `folder` if it is relative, `~` being the user's home; addresses
+    (`s3://...`) stay as they are.
     """
     if isinstance(said, str):
-        return said if "://" in said or "::" in said else str(folder / said)
+        here = Path(said).expanduser() if said.startswith("~/") else said
+        return said if "://" in said or "::" in said else str(folder / here)
     return None if said is None else tuple(anchored_path(path, folder) for path in said)
 
 

@@ -64,10 +64,9 @@ class Decontaminate(Step):
     most: Annotated[Count, Field(ge=1)] = Field(default=200_000_000, description="n-grams of all sets; 12 bytes of memory each")
 
     def anchored(self, folder: Path) -> Decontaminate:
-        def path(said: str) -> str:
-            return said if "://" in said or "::" in said else str(folder / said)
+        from data_pipeline.sources import anchored_path
 
-        sets = tuple(each.model_copy(update={"paths": tuple(map(path, each.paths))}) for each in self.sets)
+        sets = tuple(each.model_copy(update={"paths": anchored_path(each.paths, folder)}) for each in self.sets)
         return self.model_copy(update={"sets": sets})
 
     def signature(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from data_pipeline.report.consumed import Consumed
 from data_pipeline.report.facts import Facts, SourceFacts
 from data_pipeline.report.groups import Group, by_language
 from data_pipeline.report.markup import about, count, decimal, link, share, size, words
-from orchestrator.units import format_count, format_duration
+from orchestrator.units import format_count
 
 _FEW = 0.1
 _OFF = 0.1
@@ -23,9 +23,8 @@ def header(facts: Facts) -> str:
     kind = (tokenizer.kind or "tokenizer").replace("_", " ")
     told = f"{kind}, {tokenizer.vocab_size:,} tokens" if tokenizer.vocab_size else kind
     told += f", learnt from {format_count(tokenizer.sample_bytes)} bytes" if tokenizer.sample_bytes else ""
-    took = f" · prepared in {format_duration(sum(facts.seconds.values()))}" if facts.seconds else ""
     print_ = f'<code title="{escape(facts.fingerprint)}">{escape(facts.fingerprint[:12])}</code>'
-    return f'<header><h1>{words(facts.mixture)}</h1><p class="soft">Prepared data {print_} · {escape(told)}{took}</p></header>'
+    return f'<header><h1>{words(facts.mixture)}</h1><p class="soft">Prepared data {print_} · {escape(told)}</p></header>'
 
 
 def figures(facts: Facts) -> str:
@@ -157,12 +156,6 @@ def _names(heed: Heed) -> str:
         return f'<div class="names">{words(heed.languages)}</div>'
     more = f" and {len(heed.sources) - _NAMED:,} more" if len(heed.sources) > _NAMED else ""
     return f'<div class="names">{", ".join(link(name) for name in heed.sources[:_NAMED])}{more}</div>'
-
-
-def times(facts: Facts) -> str:
-    """What the preparation spent its time on."""
-    parts = ", ".join(f"{words(name)} {format_duration(seconds)}" for name, seconds in facts.seconds.items())
-    return f'<p class="note">Time: {parts}.</p>' if parts else ""
 
 
 def kept_share(source: SourceFacts) -> str:

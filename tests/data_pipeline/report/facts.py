@@ -42,7 +42,7 @@ CODE: dict[str, Any] = {
 
 REPORT: dict[str, Any] = {
     "mixture": "small <mixture>", "fingerprint": "ab" * 32, "tokenizer": {"kind": "byte_bpe", "vocab_size": 512, "sample_bytes": 4000},
-    "seconds": {"read": 2.5, "write": 61.0}, "sources": {"news": NEWS, "scripts": CODE},
+    "sources": {"news": NEWS, "scripts": CODE},
     "forecast": {"samples": 1000, "sequence_length": 8, "sources": {"news": {"samples": 750, "tokens": 6000, "epochs": 6.0}, "scripts": {"samples": 250, "tokens": 2000, "epochs": 7.41}}},
 }  # fmt: skip
 

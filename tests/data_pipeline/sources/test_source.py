@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from data_pipeline.mixture import load_mixture
-from data_pipeline.sources import SOURCES
+from data_pipeline.sources import SOURCES, anchored_path
 from tests.data_pipeline.sources._reading import source
 
 
@@ -45,6 +45,12 @@ def test_how_often_a_source_is_trained_on_does_not_change_its_documents() -> Non
     weighted = files(language="fr", weight=0.3, max_epochs=2.5, licence="CC0-1.0")
     assert weighted.facts() != plain.facts()
     assert weighted.reading() == plain.reading()
+
+
+def test_a_path_in_the_home_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's own page named files of the folder `~` beside the page."""
+    monkeypatch.setenv("HOME", "/home/me")
+    assert anchored_path(("~/books/*.jsonl", "a~/b.txt"), Path("/corpus")) == ("/home/me/books/*.jsonl", "/corpus/a~/b.txt")
 
 
 def test_a_kind_that_reads_otherwise_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
