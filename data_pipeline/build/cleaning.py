@@ -37,6 +37,10 @@ class Decided:
     marks: Marks
     number: int
 
+    @staticmethod
+    def of(step: Wide, marks: Marks, number: int) -> Decided:
+        return Decided(step=step, said=step.signature(), marks=marks.only(number), number=number)
+
     def signature(self) -> list[Any]:
         return [self.said, self.marks.digest(self.number)]
 

@@ -78,6 +78,13 @@ class Numbered:
     number: int
     found: Output
 
+    @classmethod
+    def of(cls, number: int, found: Output) -> Numbered:
+        """With no more than a decision asks for: every block travels with every decision, and there may be thousands of both."""
+        files = {name: facts for name, facts in found.files.items() if name.endswith(".npy")}
+        facts = {name: found.facts[name] for name in ("rows", "runs")}
+        return cls(number=number, found=Output(folder=found.folder, facts=facts, files=files))
+
     @property
     def runs(self) -> list[str]:
         return [f"rows-{run}.npy" for run in range(self.found.facts["runs"])]
@@ -101,6 +108,15 @@ class Marks:
             start, end = (bisect_left(marks, limit, key=lambda mark: int(mark["document"])) for limit in (low, high))
             slices.append(np.array(marks[start:end]))
         return _sorted_marks(np.concatenate(slices))
+
+    def only(self, number: int) -> Marks:
+        """The same for a job that asks about one block: the digests of all others stay behind."""
+        return Marks(
+            parts=tuple(
+                Output(folder=part.folder, facts={"blocks": {str(number): part.facts["blocks"].get(str(number), "")}}, files={})
+                for part in self.parts
+            )
+        )
 
     def digest(self, number: int) -> list[str]:
         """Changes when the marks of this block do."""
