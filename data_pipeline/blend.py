@@ -94,16 +94,22 @@ def weights_of(
     own = {source: weight for source, weight in enumerate(said) if weight is not None}
     if not silent:
         return tuple(own.values())
+    if problem := nothing_left(names, said):
+        raise DataError(f"{problem}; say shares that sum to less than 1, or a weight for each source")
     left = 1 - math.fsum(own.values())
-    if left <= 1e-9:
-        listed = ", ".join(f"{names[source]} {weight:g}" for source, weight in own.items())
-        raise DataError(
-            f"the weights that are said ({listed}) sum to {1 - left:g} and leave nothing of 1 for "
-            f"{', '.join(names[source] for source in silent)}; say shares that sum to less than 1, or a weight for each source"
-        )
     shares = section.shares([tokens[source] for source in silent])
     worked_out = {source: left * share for source, share in zip(silent, shares, strict=True)}
     return tuple({**own, **worked_out}[source] for source in range(len(names)))
+
+
+def nothing_left(names: Sequence[str], said: Sequence[float | None]) -> str | None:
+    """What is wrong with weights of which some are said, if those leave nothing of 1 for the others."""
+    silent = [name for name, weight in zip(names, said, strict=True) if weight is None]
+    own = {name: weight for name, weight in zip(names, said, strict=True) if weight is not None}
+    if not own or not silent or math.fsum(own.values()) < 1 - 1e-9:
+        return None
+    listed = ", ".join(f"{name} {weight:g}" for name, weight in own.items())
+    return f"the weights that are said ({listed}) sum to {math.fsum(own.values()):g} and leave nothing of 1 for {', '.join(silent)}"
 
 
 class StageSection(Section):

@@ -23,7 +23,14 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
-from data_pipeline.blend import ScheduleSection, StageSection, WeightsSection, unknown_sources, weights_of
+from data_pipeline.blend import (
+    ScheduleSection,
+    StageSection,
+    WeightsSection,
+    nothing_left,
+    unknown_sources,
+    weights_of,
+)
 from data_pipeline.recipes import with_recipe
 from data_pipeline.sources import SOURCES, Source, anchored_path
 from data_pipeline.sources._catalogue import resolve
@@ -157,6 +164,8 @@ def _check(sources: Sequence[Source], page: MixturePage, tree: Page) -> None:
     if double is not None:
         found.append(("sources", f"two sources are called {double!r}; fix: give each collection its own name"))
     found += [("sources", problem) for source in sources if (problem := unsuited(source, page.steps))]
+    if problem := nothing_left(names, [source.weight for source in sources]):
+        found.append(("sources", f"{problem}; fix: say shares that sum to less than 1, or a weight for each source"))
     if problem := unknown_sources(page.schedule, names):
         found.append(("schedule", f"{problem}; fix: name the sources as they are named above"))
     if found:

@@ -156,7 +156,7 @@ def data(options: argparse.Namespace) -> None:
     mixture, cache = load_mixture(options.mixture), options.data.absolute()
     console = _console(stderr=options.format == "json")
     with Screen(console) as screen:
-        doer = executor_for(mixture, cluster=options.cluster, workers=options.workers, log=cache / ".work" / "ray.log")
+        doer = executor_for(mixture, cache, cluster=options.cluster, workers=options.workers)
         prepared = prepare(mixture, cache, screen.say, doer)
     if options.format == "json":
         print(json.dumps(status(mixture, cache), indent=1, default=str, ensure_ascii=False))

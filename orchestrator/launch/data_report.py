@@ -21,6 +21,7 @@ from data_pipeline.report.facts import Forecast, Planned
 from data_pipeline.stored.orders import Windows
 from data_pipeline.stored.storage import is_url
 from orchestrator.errors import CommandError
+from orchestrator.launch.preparing import executor_for
 from orchestrator.training.lineage import feed_of
 from orchestrator.training.rundir import RunDir, read_lines
 
@@ -53,7 +54,8 @@ def report_of_run(run: RunDir, said: str | None, cache: Path, out: Path | None, 
 def _prepared(said: str, cache: Path, say: Say) -> Prepared:
     if (Path(said) / "prepared.json").is_file():
         return open_prepared(Path(said))
-    return prepare(load_mixture(said), cache.absolute(), say)
+    mixture, cache = load_mixture(said), cache.absolute()
+    return prepare(mixture, cache, say, executor_for(mixture, cache))
 
 
 def _forecast(run: RunDir) -> Forecast | None:

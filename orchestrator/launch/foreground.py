@@ -31,6 +31,7 @@ from orchestrator.launch.jobs import code_of
 from orchestrator.launch.machine import this_machine
 from orchestrator.launch.output import WorkerOutput
 from orchestrator.launch.planned import ground_for, plan_for
+from orchestrator.launch.preparing import executor_for
 from orchestrator.launch.streaming import Preparation, streamed
 from orchestrator.planning import Plan
 from orchestrator.planning.data import lengths_of, mixture_of
@@ -138,7 +139,8 @@ def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Pr
     mixture = mixture_of(loaded)
     said = loaded.spec.data.prepared
     if said is None:
-        prepared = prepare(mixture, cache.absolute(), told(lambda line: _show(console, f"data       {line}")))
+        say = told(lambda line: _show(console, f"data       {line}"))
+        prepared = prepare(mixture, cache.absolute(), say, executor_for(mixture, cache.absolute()))
     else:
         prepared, _ = open_data(said, capacity=loaded.spec.data.cache)
         if prepared.name != mixture.name:

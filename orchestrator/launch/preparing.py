@@ -19,18 +19,24 @@ from orchestrator.errors import CommandError
 _SMALL = 64_000_000  # bytes of text; starting processes takes longer than the work
 
 
-def executor_for(mixture: Mixture, *, cluster: str | None, workers: int | None, log: Path) -> Callable[[], Executor]:
+def executor_for(
+    mixture: Mixture, cache: Path, *, cluster: str | None = None, workers: int | None = None
+) -> Callable[[], Executor]:
     """Makes the executor when there is something to do. `cluster` is a page; `workers` are processes, by default as it pays.
 
-    Ray's own words go to the file `log`. Making it raises CommandError for a cluster that is not up.
+    Ray's own words go to a file in `cache`. Making it raises CommandError for a cluster that is not up.
     """
     if cluster is not None:
-        return partial(_on_ray, cluster, log)
+        return partial(_on_ray, cluster, cache / ".work" / "ray.log")
+    return partial(_here, mixture, workers)
+
+
+def _here(mixture: Mixture, workers: int | None) -> Executor:
     if workers is None:
         blocks = plan_blocks(mixture)
         small = sum(each.block.size for each in blocks) < _SMALL
         workers = 1 if small else min(os.cpu_count() or 1, len(blocks))
-    return OneByOne if workers == 1 else partial(InProcesses, workers)
+    return OneByOne() if workers == 1 else InProcesses(workers)
 
 
 def _on_ray(page: str, log: Path) -> Executor:

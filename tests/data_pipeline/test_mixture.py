@@ -86,3 +86,11 @@ def test_an_unknown_name_lists_the_mixtures_that_ship() -> None:
 def test_a_missing_page_is_told() -> None:
     with pytest.raises(PageError, match="there is no such file"):
         load_mixture("./nowhere.yaml")
+
+
+def test_weights_that_leave_nothing_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    """It was told after all texts had been cleaned."""
+    sources = "sources:\n  - {name: a, kind: files, paths: a.jsonl, weight: 1}\n  - {name: b, kind: files, paths: b.jsonl}\n"
+    (tmp_path / "m.yaml").write_text(f"{sources}tokenizer: {{train: byte_bpe, vocab_size: 300}}\n")
+    with pytest.raises(PageError, match=r"\(a 1\) sum to 1 and leave nothing of 1 for b"):
+        load_mixture(tmp_path / "m.yaml")

@@ -84,7 +84,7 @@ def test_a_cluster_gives_the_same_bytes_and_is_left_as_it_was(
 
     mixture = load_mixture(mixture_page)
     expected = contents(prepare(mixture, tmp_path / "here").folder)
-    doer = executor_for(mixture, cluster=str(cluster_page), workers=None, log=tmp_path / "ray.log")
+    doer = executor_for(mixture, tmp_path, cluster=str(cluster_page))
     assert contents(prepare(mixture, tmp_path / "there", executor=doer).folder) == expected
     assert not ray.is_initialized()
     assert standing.alive
@@ -94,7 +94,7 @@ def test_a_cluster_that_is_not_up_is_told(mixture_page: Path, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "away.yaml").write_text("nodes: 2\nnode: {accelerator: cpu, count: 2}\n")
     mixture = load_mixture(mixture_page)
-    doer = executor_for(mixture, cluster="away.yaml", workers=None, log=tmp_path / "ray.log")
+    doer = executor_for(mixture, tmp_path, cluster="away.yaml")
     with pytest.raises(CommandError, match=r"cluster away is not up\n  next: make up CLUSTER=away.yaml"):
         prepare(mixture, tmp_path / "data", executor=doer)
 
