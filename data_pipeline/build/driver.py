@@ -133,19 +133,19 @@ class _Driver:
         if wide.copies:
             self._publisher.clusters(wide.step, marks, {each.number: (each, self._texts(each)) for each in group.blocks})
         for each in group.blocks:
-            self._states[each.number].decided = Decided(step=wide, said=said, marks=marks, number=each.number)
+            self._states[each.number].decided = Decided(step=wide, said=said, marks=marks.about(each.number))
 
     def _survey_again(self, group: _Group, marks: Marks, turn: int) -> list[Numbered]:
         said = group.wide.signature()
         jobs: list[Job] = [
             Survey(
                 title=each.title, texts=self._texts(each), source=each.of.plain, turn=turn,
-                decided=Decided(step=group.wide, said=said, marks=marks, number=each.number),
+                decided=Decided(step=group.wide, said=said, marks=marks.about(each.number)),
             )
             for each in group.blocks
         ]  # fmt: skip
         outputs = self._do(f"survey again for {group.wide.step}", jobs)
-        return [Numbered(number=each.number, found=output) for each, output in zip(group.blocks, outputs, strict=True)]
+        return [Numbered.of(each.number, output) for each, output in zip(group.blocks, outputs, strict=True)]
 
     def _marks(self, wide: Wide, surveys: list[Numbered], turn: int, name: str, since: int = 0) -> Marks:
         jobs: list[Job] = [
@@ -202,7 +202,7 @@ class _Driver:
         jobs: list[Job] = [
             Write.of(
                 each.title, self._texts(each), each.of.plain,
-                Decided(step=self._mixture.copies, said=said, marks=marks, number=each.number), tokenizer, self._mixture, each.index == 0,
+                Decided(step=self._mixture.copies, said=said, marks=marks.about(each.number)), tokenizer, self._mixture, each.index == 0,
             )
             for each in wave
         ]  # fmt: skip
@@ -214,7 +214,7 @@ class _Driver:
         return texts
 
     def _numbered(self, block: BlockPlan) -> Numbered:
-        return Numbered(number=block.number, found=self._texts(block))
+        return Numbered.of(block.number, self._texts(block))
 
 
 def _groups(barrier: Barrier, blocks: Iterable[BlockPlan]) -> list[_Group]:

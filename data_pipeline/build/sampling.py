@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Train(Job):
 
     def signature(self) -> dict[str, Any]:
         samples = [[name, limit, [each.digest() for each in outputs]] for name, limit, outputs in self.samples]
-        return {"said": self.said, "samples": samples}
+        return {"said": self.said, "samples": samples, "tokenizers": metadata.version("tokenizers")}
 
     def run(self, folder: Path, tick: Tick) -> dict[str, Any]:
         asked = self.asked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ class Write(Job):
         return {
             "texts": self.texts.digest("texts.arrow"), "source": [self.source.name, self.source.language, self.source.licence],
             "copies": self.copies.signature(), "tokenizer": self.tokenizer.digest("tokenizer.json"),
-            "end": self.tokenizer.facts["end"], "held_out": [self.held_out, self.seed, self.first],
+            "end": self.tokenizer.facts["end"], "tokenizers": metadata.version("tokenizers"), "held_out": [self.held_out, self.seed, self.first],
         }  # fmt: skip
 
     def run(self, folder: Path, tick: Tick) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class Write(Job):
         }  # fmt: skip
 
     def _distinct(self, tally: StepTally) -> Iterator[Document]:
-        marks = by_document(self.copies.marks.about(self.copies.number), self.texts.facts["documents"])
+        marks = by_document(self.copies.marks.read(), self.texts.facts["documents"])
         marked = zip(read_texts(self.texts.path("texts.arrow"), self.source.name), marks, strict=True)
         return applied(marked, self.copies.step.marked(self.source.language), tally)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from data_pipeline.progress import Ticked
 
@@ -25,6 +25,8 @@ class Job(ABC):
     """
 
     title: str
+    version: ClassVar[int] = 1
+    """Raised by whoever changes what the job does: what was done before is then done again."""
 
     @abstractmethod
     def signature(self) -> dict[str, Any]:
@@ -36,7 +38,7 @@ class Job(ABC):
 
     @cached_property
     def key(self) -> str:
-        said = {"job": type(self).__name__, **self.signature()}
+        said = {"job": type(self).__name__, "version": self.version, **self.signature()}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
