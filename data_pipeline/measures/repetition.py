@@ -12,7 +12,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from data_pipeline.measures.hashing import gram_hashes, repeated_counts
+from data_pipeline.measures.hashing import gram_hashes, number_repeated, repeated_counts
 from data_pipeline.measures.view import TextView, Words
 
 
@@ -31,7 +31,7 @@ def character_repetition(view: TextView, n: int) -> float:
 def word_repetition(words: Words, n: int) -> float:
     """The share of word n-grams that occur more than once (ROOTS)."""
     grams = gram_hashes(words.ids, n)
-    return int(repeated_counts(grams)[1].sum()) / grams.size if grams.size else 0.0
+    return number_repeated(grams) / grams.size if grams.size else 0.0
 
 
 def top_gram_characters(words: Words, n: int) -> int:

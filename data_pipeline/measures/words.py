@@ -37,9 +37,13 @@ class Spans:
 
 def spaced_words(classes: np.ndarray) -> Spans:
     """From the classes of a text's characters to the words between its separators."""
-    kept = np.flatnonzero((classes & STRIPPED) == 0)
-    groups = np.cumsum(classes & SEPARATOR != 0, dtype=np.int32)[kept]
-    return _grouped(kept, groups[1:] != groups[:-1])
+    kept = np.zeros(classes.size + 2, bool)
+    np.equal(classes & STRIPPED, 0, out=kept[1:-1])
+    edges = (kept[1:] != kept[:-1]).nonzero()[0]  # where runs of kept characters begin and end, in turn
+    if edges.size <= 2:
+        return Spans(edges[:1], edges[1:])
+    parted = np.bitwise_or.reduceat(classes, edges[1:-1])[::2] & SEPARATOR != 0
+    return Spans(_first_and(edges[2::2][parted], edges[0]), _last_and(edges[1:-1:2][parted], edges[-1]))
 
 
 def character_words(classes: np.ndarray) -> Spans:
@@ -48,7 +52,7 @@ def character_words(classes: np.ndarray) -> Spans:
     after = np.zeros(classes.size, bool)
     after[1:] = inside[:-1]
     begins = ((classes & ALONE) != 0) | (after & ~inside) | ((classes & STRIPPED) != 0)
-    kept = np.flatnonzero((classes & STRIPPED) == 0)
+    kept = ((classes & STRIPPED) == 0).nonzero()[0]
     groups = np.cumsum(begins, dtype=np.int32)[kept]
     return _grouped(kept, groups[1:] != groups[:-1])
 
@@ -61,7 +65,7 @@ def tokens(codes: np.ndarray, classes: np.ndarray) -> Spans:
         marks[1:-1] &= inside[:-2] & inside[2:]
         marks[[0, -1]] = False
         inside = inside | marks
-    kept = np.flatnonzero((classes & BLANK) == 0)
+    kept = ((classes & BLANK) == 0).nonzero()[0]
     if not kept.size:
         return Spans(kept, kept)
     within = inside[kept]
@@ -72,9 +76,17 @@ def _grouped(kept: np.ndarray, new: np.ndarray) -> Spans:
     """Spans of the kept positions, a new one wherever `new` says that a position does not continue the one before."""
     if not kept.size:
         return Spans(kept, kept)
-    edges = np.flatnonzero(new)
-    starts, ends = np.empty(edges.size + 1, np.int64), np.empty(edges.size + 1, np.int64)
-    starts[0], starts[1:] = kept[0], kept[edges + 1]
-    ends[-1], ends[:-1] = kept[-1], kept[edges]
-    ends += 1
-    return Spans(starts, ends)
+    edges = new.nonzero()[0]
+    return Spans(_first_and(kept[edges + 1], kept[0]), _last_and(kept[edges] + 1, kept[-1] + 1))
+
+
+def _first_and(others: np.ndarray, first: np.int64) -> np.ndarray:
+    whole = np.empty(others.size + 1, np.int64)
+    whole[0], whole[1:] = first, others
+    return whole
+
+
+def _last_and(others: np.ndarray, last: np.int64) -> np.ndarray:
+    whole = np.empty(others.size + 1, np.int64)
+    whole[-1], whole[:-1] = last, others
+    return whole
