@@ -18,6 +18,7 @@ _GRAM = 0xD6E8FEB86659FD93
 _MASK = 2**64 - 1
 _SHIFTS = tuple(map(np.uint64, (30, 27, 31)))
 _FACTORS = tuple(map(np.uint64, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
+_TO_PREFIX = np.uint64(48)
 _ONE_MORE = np.uint64(_GRAM)
 
 
@@ -107,26 +108,25 @@ def _doublings(n: int) -> tuple[tuple[int, np.uint64, bool], ...]:
     return tuple((length, np.uint64(pow(_GRAM, length, 2**64)), bit == "1") for length, bit in zip(lengths, bits[1:], strict=True))
 
 
-def repeated_counts(hashes: np.ndarray) -> tuple[int, np.ndarray]:
-    """How many distinct values there are, and the counts of those that occur more than once (in no order)."""
-    again = _equal_neighbours(hashes).nonzero()[0]
-    if not again.size:
-        return hashes.size, again
-    breaks = (again[1:] - again[:-1] != 1).nonzero()[0]
-    runs = np.empty(breaks.size + 2, np.int64)
-    runs[0], runs[1:-1], runs[-1] = -1, breaks, again.size - 1
-    return hashes.size - again.size, runs[1:] - runs[:-1] + 1
+def repeated_counts(hashes: np.ndarray) -> np.ndarray:
+    """int64: of each value that occurs more than once, how often, in no order."""
+    same = np.zeros(hashes.size + 1, bool)
+    same[1:-1] = _like_the_one_before(hashes)
+    changes = (same[1:] != same[:-1]).nonzero()[0]  # where runs of equal values begin and end, in turn
+    counts: np.ndarray = changes[1::2] - changes[::2]
+    counts += 1
+    return counts
 
 
 def number_repeated(hashes: np.ndarray) -> int:
     """How many of the values occur more than once."""
-    same = _equal_neighbours(hashes)
+    same = _like_the_one_before(hashes)
     again = int(np.count_nonzero(same))
     return again + int(same[0]) + int(np.count_nonzero(same[1:] > same[:-1])) if again else 0
 
 
-def _equal_neighbours(hashes: np.ndarray) -> np.ndarray:
-    """bool: which of the sorted values equal the one before."""
+def _like_the_one_before(hashes: np.ndarray) -> np.ndarray:
+    """bool: which of the sorted values, but for the first, equal the one before."""
     ordered = hashes.copy()
     ordered.sort()
     same: np.ndarray = ordered[1:] == ordered[:-1]
@@ -149,23 +149,26 @@ def among_repeated(hashes: np.ndarray) -> np.ndarray | None:
     return found
 
 
+def prefixes(hashes: np.ndarray) -> np.ndarray:
+    """int64: the first 16 bits of each."""
+    return (hashes >> _TO_PREFIX).astype(np.int64)
+
+
 class HashSet:
-    """Hashes of which many are asked for at once: most that are not in it are known by their first bits."""
+    """Hashes of which many are asked for at once: most that are not in it are known by their prefixes."""
 
     def __init__(self, hashes: np.ndarray) -> None:
         self._sorted = np.unique(hashes)
-        bits = self._sorted.size.bit_length() + 5
-        self._shift = np.uint64(64 - bits)
-        self._some = np.zeros(1 << bits, bool)
-        self._some[(self._sorted >> self._shift).astype(np.int64)] = True
+        self._some = np.zeros(1 << 16, bool)
+        self._some[prefixes(self._sorted)] = True
 
     def __len__(self) -> int:
         return self._sorted.size
 
-    def count(self, hashes: np.ndarray) -> int:
+    def count(self, hashes: np.ndarray, their_prefixes: np.ndarray) -> int:
         """How many of these are in the set, each as often as it comes."""
-        likely = hashes[self._some[(hashes >> self._shift).astype(np.int64)]]
+        likely = hashes[self._some[their_prefixes]]
         if not likely.size:
             return 0
-        places = np.minimum(self._sorted.searchsorted(likely), self._sorted.size - 1)
-        return int(np.count_nonzero(self._sorted[places] == likely))
+        places = self._sorted.searchsorted(likely)
+        return int(np.count_nonzero(self._sorted.take(places, mode="clip") == likely))

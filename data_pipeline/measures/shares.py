@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_pipeline.measures.characters import SPECIAL
-from data_pipeline.measures.hashing import HashSet, joined
+from data_pipeline.measures.hashing import HashSet, joined, prefixes
 from data_pipeline.measures.view import TextView, Words
 
 
@@ -28,7 +28,8 @@ def listed_share(words: Words, listed: HashSet, pairs: Pairs | None = None) -> f
     """Words, and pairs of neighbours if asked for, that are on a list, over words; at most 1."""
     if not len(words):
         return 0.0
-    hits = listed.count(words.hashes)
+    hits = listed.count(words.hashes, words.prefixes)
     if pairs is not None and len(words) > 1:
-        hits += listed.count(joined(words.hashes[:-1], words.lengths[:-1], pairs.between, words.hashes[1:]))
+        both = joined(words.hashes[:-1], words.lengths[:-1], pairs.between, words.hashes[1:])
+        hits += listed.count(both, prefixes(both))
     return min(hits / len(words), 1.0)

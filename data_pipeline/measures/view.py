@@ -13,7 +13,7 @@ import numpy as np
 
 from data_pipeline.measures import words as split
 from data_pipeline.measures.characters import UNLIKE, code_points, small_letters, table
-from data_pipeline.measures.hashing import among_repeated, gram_hashes, longer, mixed, span_hashes
+from data_pipeline.measures.hashing import among_repeated, gram_hashes, longer, mixed, prefixes, span_hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class TextView:
         No character grows shorter by that, so in a text of the same length each stands where it stood, and it ends and begins
         words as before; whether it is `SPECIAL` is asked of the text as it was.
         """
-        if not any(letter in self.text for letter in UNLIKE):
+        if UNLIKE[0] not in self.text and UNLIKE[1] not in self.text:
             return Letters(small_letters()[self.places], self.classes)
         small = TextView(self.text.lower())
         return Letters(small.codes, self.classes if len(small.text) == len(self.text) else small.classes)
@@ -102,6 +102,11 @@ class Words:
     def hashes(self) -> np.ndarray:
         """uint64 [W]: those of `hashing.hash_of`, so that lists of words can be looked up"""
         return span_hashes(self._codes, self.spans.starts, self.spans.ends)
+
+    @cached_property
+    def prefixes(self) -> np.ndarray:
+        """int64 [W]: the first 16 bits of the hashes, by which most words are known not to be on a list"""
+        return prefixes(self.hashes)
 
     @cached_property
     def ids(self) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 
 from data_pipeline.measures.characters import ALONE, ATTACHED, BLANK, SEPARATOR, STRIPPED, WORD
 
+_KINDS = STRIPPED | SEPARATOR  # separators are stripped, too
 _APOSTROPHES = (0x27, 0x2019)
 
 
@@ -37,13 +38,13 @@ class Spans:
 
 def spaced_words(classes: np.ndarray) -> Spans:
     """From the classes of a text's characters to the words between its separators."""
-    kept = np.zeros(classes.size + 2, bool)
-    np.equal(classes & STRIPPED, 0, out=kept[1:-1])
-    edges = (kept[1:] != kept[:-1]).nonzero()[0]  # where runs of kept characters begin and end, in turn
-    if edges.size <= 2:
-        return Spans(edges[:1], edges[1:])
-    parted = np.bitwise_or.reduceat(classes, edges[1:-1])[::2] & SEPARATOR != 0
-    return Spans(_first_and(edges[2::2][parted], edges[0]), _last_and(edges[1:-1:2][parted], edges[-1]))
+    kinds = classes & _KINDS
+    told = (kinds != STRIPPED).nonzero()[0]  # what is stripped and separates nothing decides nothing
+    parts = np.empty(told.size + 2, np.uint16)
+    parts[0] = parts[-1] = _KINDS
+    kinds.take(told, out=parts[1:-1], mode="clip")
+    changes = (parts[1:] != parts[:-1]).nonzero()[0]  # where words begin and end, in turn
+    return Spans(told[changes[::2]], told[changes[1::2] - 1] + 1)
 
 
 def character_words(classes: np.ndarray) -> Spans:
@@ -77,16 +78,8 @@ def _grouped(kept: np.ndarray, new: np.ndarray) -> Spans:
     if not kept.size:
         return Spans(kept, kept)
     edges = new.nonzero()[0]
-    return Spans(_first_and(kept[edges + 1], kept[0]), _last_and(kept[edges] + 1, kept[-1] + 1))
-
-
-def _first_and(others: np.ndarray, first: np.int64) -> np.ndarray:
-    whole = np.empty(others.size + 1, np.int64)
-    whole[0], whole[1:] = first, others
-    return whole
-
-
-def _last_and(others: np.ndarray, last: np.int64) -> np.ndarray:
-    whole = np.empty(others.size + 1, np.int64)
-    whole[-1], whole[:-1] = last, others
-    return whole
+    starts, ends = np.empty(edges.size + 1, np.int64), np.empty(edges.size + 1, np.int64)
+    starts[0], starts[1:] = kept[0], kept[edges + 1]
+    ends[-1], ends[:-1] = kept[-1], kept[edges]
+    ends += 1
+    return Spans(starts, ends)
