@@ -17,12 +17,14 @@ import numpy as np
 _ROUNDS = 6
 _FEW = 32  # a network of so few places has too few permutations to look random
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_SHIFTS = tuple(map(np.uint64, (30, 27, 31)))
+_FACTORS = tuple(map(np.uint64, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
 
 
 def permute(places: np.ndarray, sizes: np.ndarray | int, keys: np.ndarray) -> np.ndarray:
     """places int64[n], each in 0 ... size-1 -> int64[n]; for one key it is a permutation of 0 ... size-1.
 
-    `sizes` is int64[n] or one number, at most 2**53; `keys` is uint64[n].
+    `sizes` is int64[n] or one number, at most 2**53; `keys` is uint64[n] or, for all places, uint64[1].
     """
     return _walked(places, sizes, keys, few=_rank_of_hash, step=_feistel)
 
@@ -58,13 +60,17 @@ def _walked(places, sizes, keys, *, few, step) -> np.ndarray:  # type: ignore[no
         return np.zeros_like(places)
     if largest <= _FEW:
         return few(places, sizes, keys)
-    bits = np.frexp((sizes - 1).astype(np.float64))[1].astype(np.uint64)  # the bits that sizes - 1 takes
+    if sizes.ndim:
+        bits = np.frexp((sizes - 1).astype(np.float64))[1].astype(np.uint64)  # the bits that sizes - 1 takes
+    else:
+        bits = np.uint64((largest - 1).bit_length())
     values = step(places.astype(np.uint64), bits, keys)
-    outside = np.flatnonzero(values >= sizes.astype(np.uint64))
+    outside = (values >= sizes.astype(np.uint64)).nonzero()[0]
     while outside.size:
         of, within = (bits[outside], sizes[outside]) if sizes.ndim else (bits, sizes)
-        values[outside] = step(values[outside], of, keys[outside])
-        outside = outside[values[outside] >= within.astype(np.uint64)]
+        again = step(values[outside], of, keys if keys.size == 1 else keys[outside])
+        values[outside] = again
+        outside = outside[again >= within.astype(np.uint64)]
     return values.astype(np.int64)
 
 
@@ -91,7 +97,10 @@ def _feistel(values: np.ndarray, bits: np.ndarray, keys: np.ndarray) -> np.ndarr
     for turn in range(_ROUNDS):
         low_bits, mask, high_bits, shift, _ = halves[turn % 2]
         low = values & mask
-        values = (low << high_bits) | ((values >> low_bits) ^ (_mix(low ^ (keys + _TURNS[turn])) >> shift))
+        values = values >> low_bits
+        values ^= _mix(low ^ (keys + _TURNS[turn])) >> shift
+        low <<= high_bits
+        values |= low
     return values
 
 
@@ -116,9 +125,12 @@ def _halves(bits: np.ndarray) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray,
 
 def _mix(values: np.ndarray) -> np.ndarray:
     """The finalizer of SplitMix64 (Steele, Lea and Flood 2014): a bijection of 64 bits that avalanches."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = values ^ (values >> np.uint64(31))
+    mixed: np.ndarray = values >> _SHIFTS[0]
+    mixed ^= values
+    mixed *= _FACTORS[0]
+    mixed ^= mixed >> _SHIFTS[1]
+    mixed *= _FACTORS[1]
+    mixed ^= mixed >> _SHIFTS[2]
     return mixed
 
 
