@@ -136,15 +136,15 @@ def _extend(
 ) -> int | None:  # fmt: skip
     """Appends what follows until something changes; returns its chunks, None if nothing ever does. `rooms`: of the active."""
     weights = [shares[s] for s in active]
+    if left is None and rooms.count(None) == len(rooms):
+        state.segments.append(_body(state, stage, parts, active, weights))
+        return None
     total = sum(weights)
     lasting = [None if room is None else room * total // weight for room, weight in zip(rooms, weights, strict=True)]
-    chunks = min((last for last in (*lasting, left) if last is not None), default=None)
+    chunks = min(last for last in (*lasting, left) if last is not None)
     if chunks == 0:
         return 0
     body = _body(state, stage, parts, active, weights)
-    if chunks is None:
-        state.segments.append(body)
-        return None
     ended = [n for n, s in enumerate(active) if limits.is_cap[s] and lasting[n] == chunks]
     ideal = [(chunks * weight << OWED) // total + state.owed[s] for s, weight in zip(active, weights, strict=True)]
     upper = [chunks if room is None or room > chunks else room for room in rooms]
