@@ -17,18 +17,17 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from data_pipeline.admitted import NAME, read_admitted
 from data_pipeline.alive import preparing
-from data_pipeline.build import build
+from data_pipeline.build import JOBS, build
 from data_pipeline.files import PARTIAL
 from data_pipeline.mixture import Mixture
 from data_pipeline.prepared import FORMAT, Prepared, open_prepared
 from data_pipeline.progress import Event, Line
-from data_pipeline.tokenize.section import digests_of
+from data_pipeline.tokenize.section import digests_of, library
 from data_pipeline.work import Executor, OneByOne, Store
 from orchestrator.errors import DataError
 from orchestrator.units import format_bytes
@@ -132,13 +131,16 @@ def request_key(mixture: Mixture) -> str:
     tokenizer = mixture.tokenizer
     facts = {
         "format": FORMAT,
-        "tokenizers": metadata.version("tokenizers"),
+        "jobs": {job.__name__: job.version for job in JOBS},
+        "tokenizers": library(),
         "sources": [[source.facts(), source.signature()] for source in mixture.sources],
         "block": mixture.block,
         "tokenizer": tokenizer.model_dump(mode="json", exclude={"fast"}),
         "tokenizer_file": digests_of(tokenizer),
         "validation": mixture.validation.model_dump(mode="json"),
         "seed": mixture.seed,
+        "weights": mixture.weights.model_dump(mode="json"),
+        "schedule": [stage.model_dump(mode="json") for stage in mixture.schedule],
     }
     facts["steps"] = [[step.signature() for step in steps] for steps in (mixture.steps, *(each.steps for each in mixture.sources))]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -10,6 +10,12 @@
     record.py    what is known of a source when all is done: report.json
 """
 
+from data_pipeline.build.cleaning import Clean, Survey
+from data_pipeline.build.deciding import Decide, Join
 from data_pipeline.build.driver import build
+from data_pipeline.build.sampling import Sample, Train
+from data_pipeline.build.writing import Write
 
-__all__ = ["build"]
+__all__ = ["JOBS", "build"]
+
+JOBS = (Clean, Survey, Decide, Join, Sample, Train, Write)

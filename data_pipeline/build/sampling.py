@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from data_pipeline.held_out import rank_of
 from data_pipeline.tokenize.encoder import load_encoder, train_encoder
 from data_pipeline.tokenize.fast import fastest
 from data_pipeline.tokenize.sample import Sampler, distinct_lines
-from data_pipeline.tokenize.section import TokenizerSection
+from data_pipeline.tokenize.section import TokenizerSection, library
 from data_pipeline.work import Job, Output, Tick
 from data_pipeline.work.texts import read_texts
 
@@ -56,7 +55,7 @@ class Train(Job):
 
     def signature(self) -> dict[str, Any]:
         samples = [[name, limit, [each.digest() for each in outputs]] for name, limit, outputs in self.samples]
-        return {"said": self.said, "samples": samples, "tokenizers": metadata.version("tokenizers")}
+        return {"said": self.said, "samples": samples, "hasten": self.hasten, "library": library()}
 
     def run(self, folder: Path, tick: Tick) -> dict[str, Any]:
         asked = self.asked

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from data_pipeline.sources import Source
 from data_pipeline.tokenize.encoder import Encoder, load_encoder
 from data_pipeline.tokenize.fast import hastened
 from data_pipeline.tokenize.fertility import Fertility
+from data_pipeline.tokenize.section import library
 from data_pipeline.work import Job, Output, Tick
 from data_pipeline.work.texts import read_texts
 
@@ -54,7 +54,7 @@ class Write(Job):
         return {
             "texts": self.texts.digest("texts.arrow"), "source": [self.source.name, self.source.language, self.source.licence],
             "copies": self.copies.signature(), "tokenizer": self.tokenizer.digest("tokenizer.json"),
-            "end": self.tokenizer.facts["end"], "tokenizers": metadata.version("tokenizers"), "held_out": [self.held_out, self.seed, self.first],
+            "end": self.tokenizer.facts["end"], "library": library(), "held_out": [self.held_out, self.seed, self.first],
         }  # fmt: skip
 
     def run(self, folder: Path, tick: Tick) -> dict[str, Any]:

@@ -67,6 +67,8 @@ class Source(Section):
 
     places: ClassVar[tuple[str, ...]] = ()
     """The keys that hold paths; relative ones start at the folder of the page that says them."""
+    version: ClassVar[int] = 1
+    """Raised by whoever changes what a kind reads: its texts are then read again."""
 
     name: Name
     kind: str
@@ -129,7 +131,7 @@ class Source(Section):
         """What the page says of the source; steps are signed apart."""
         fields = type(self).model_fields
         unsaid = {key for key in _QUIET if key in fields and getattr(self, key) == fields[key].default}
-        return self.model_dump(mode="json", exclude={"steps"} | unsaid)
+        return {"version": self.version, **self.model_dump(mode="json", exclude={"steps"} | unsaid)}
 
     def reading(self) -> dict[str, Any]:
         """The facts that decide about its documents and what its steps do to them: not how often they are

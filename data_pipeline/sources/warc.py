@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from importlib import metadata
 from typing import Any, BinaryIO, ClassVar, Literal, cast
 
 from pydantic import Field
@@ -37,6 +38,10 @@ class Warc(FileSource):
     main_content: bool = Field(
         default=True, description="the article of a page, without menus, headers and footers"
     )
+
+    def facts(self) -> dict[str, Any]:
+        """Another version of the package may find another text in a page."""
+        return {**super().facts(), "resiliparse": metadata.version("resiliparse")}
 
     def _read(self, part: Part) -> Iterator[Document | Rejected]:
         name = part.file.name

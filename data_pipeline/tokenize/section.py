@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import operator
 from functools import reduce
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -80,6 +81,11 @@ class TokenizerSection(Section):
         if self.file is not None and (self.alpha is not None or self.dedup_lines):
             raise ValueError("a file is not trained, so no sample is drawn; fix: remove `alpha` and `dedup_lines`")
         return self
+
+
+def library() -> str:
+    """The version of `tokenizers`: another may learn another tokenizer, and give other ids by the same."""
+    return metadata.version("tokenizers")
 
 
 def digests_of(section: TokenizerSection) -> list[str]:

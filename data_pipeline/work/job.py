@@ -21,9 +21,11 @@ Tick = Callable[[Ticked], None]
 class Job(ABC):
     """A pure function of its fields that writes files. It is pickled, so its fields hold nothing open.
 
-    `title` is for people, such as `clean french 3`; it decides nothing.
+    `title` is for people, such as `clean french 3`; it decides nothing. Whoever changes what a job writes raises its
+    `version`: what the old one left is then not taken for its work.
     """
 
+    version: ClassVar[int] = 1
     title: str
     version: ClassVar[int] = 1
     """Raised by whoever changes what the job does: what was done before is then done again."""

@@ -19,7 +19,7 @@ from data_pipeline.build.cleaning import Clean
 from data_pipeline.build.sampling import Train
 from data_pipeline.build.writing import Write
 from data_pipeline.mixture import load_mixture
-from data_pipeline.prepare import find_prepared, prepare, status
+from data_pipeline.prepare import find_prepared, prepare, request_key, status
 from data_pipeline.prepared import Prepared, open_prepared
 from data_pipeline.progress import told
 from data_pipeline.shards import Shard
@@ -103,6 +103,15 @@ def test_what_changes_the_tokens_or_their_shares_changes_the_fingerprint(
     page = write_texts(tmp_path / "texts")
     page.write_text(page.read_text().replace(old, new))
     assert fingerprint_of_page(page, tmp_path / "cache") != small.fingerprint
+
+
+@pytest.mark.parametrize("more", ["weights: {alpha: 0}", "schedule: [{weights: {notes: 1}}]"])
+def test_a_page_that_weighs_sources_otherwise_is_not_answered_with_the_data_of_before(small_page: Path, tmp_path: Path, more: str) -> None:
+    """Both decide the order of samples and were once no part of the request: the old folder was found for the new page."""
+    other = small_page.with_name("weighed.yaml")
+    other.write_text(small_page.read_text() + f"\n{more}\n")
+    before, after = load_mixture(small_page), load_mixture(other)
+    assert request_key(before) != request_key(after)
 
 
 def test_changed_files_are_prepared_again_beside_the_old_and_the_old_is_still_found(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from data_pipeline.mixture import load_mixture
+from data_pipeline.sources import SOURCES
 from tests.data_pipeline.sources._reading import source
 
 
@@ -27,6 +28,7 @@ def test_most_is_optional() -> None:
         None,
     )
     assert set(found.facts()) == {
+        "version",
         "name",
         "kind",
         "paths",
@@ -43,6 +45,12 @@ def test_how_often_a_source_is_trained_on_does_not_change_its_documents() -> Non
     weighted = files(language="fr", weight=0.3, max_epochs=2.5, licence="CC0-1.0")
     assert weighted.facts() != plain.facts()
     assert weighted.reading() == plain.reading()
+
+
+def test_a_kind_that_reads_otherwise_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = files().reading()
+    monkeypatch.setattr(SOURCES.get("files"), "version", 2)
+    assert files().reading() != before
 
 
 @pytest.mark.parametrize("said", [

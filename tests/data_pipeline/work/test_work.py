@@ -56,6 +56,13 @@ def test_what_decides_the_result_decides_the_name_and_a_title_does_not(tmp_path:
     assert name_of(one) == name_of(renamed) != name_of(other)
 
 
+def test_a_job_that_writes_otherwise_does_not_take_the_old_for_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_in(tmp_path)
+    store.perform(jobs_in(tmp_path, "hello")[0], quiet)
+    monkeypatch.setattr(Writes, "version", 2)
+    assert store.find(jobs_in(tmp_path, "hello")[0]) is None
+
+
 def test_outputs_of_equal_contents_have_equal_digests(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     here, there = (store.perform(job, quiet) for job in jobs_in(tmp_path, "hello", "world"))
