@@ -27,8 +27,6 @@ class Job(ABC):
 
     version: ClassVar[int] = 1
     title: str
-    version: ClassVar[int] = 1
-    """Raised by whoever changes what the job does: what was done before is then done again."""
 
     @abstractmethod
     def signature(self) -> dict[str, Any]:
