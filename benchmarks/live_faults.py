@@ -1,6 +1,6 @@
 """A run that trains while its data is prepared, under kill -9: what comes out is what an undisturbed one gives.
 
-    python -m benchmarks.live_faults [--kills 10] [--steps 120] [--ranks 1] [--ray] [--seed 0]
+    python -m benchmarks.live_faults [--kills 10] [--steps 160] [--ranks 1] [--ray] [--seed 0]
 
 Each trial starts a run on a page with `data.live`, kills what started it and everything in its process group at a random
 moment, waits until nothing of it is left, and goes on. Held against a run that nobody disturbed: loss, gradient norm and learning
@@ -39,6 +39,7 @@ from orchestrator.launch.processes import Process, identify, mentioning, wait_go
 from orchestrator.launch.streaming import streamed
 from orchestrator.spec import load_cluster, load_run
 from orchestrator.training.callbacks.admissions import ADMITTED
+from orchestrator.training.checkpoint.manifest import find
 from orchestrator.training.create import create_run, write_execution, write_hardware
 from orchestrator.training.rundir import RunDir, last_line, read_lines
 
@@ -47,14 +48,15 @@ sources:
   - {name: code, kind: files, paths: code/*.jsonl, weight: 0.7, steps: [redact_personal_data]}
   - {name: stubs, kind: files, paths: stubs/*.jsonl, weight: 0.3, steps: [redact_personal_data]}
 validation: {fraction: 0.05}
-block: 8KB
+block: 4KB
 """
 SMALL = (
-    "parallelism.engine={engine} parallelism.data={ranks} model.layers=2 model.hidden_size=64 model.ffn_size=160 data.sequence_length=256 data.live=true data.mixture={mixture}"
-    " training.steps={steps} training.batch.sequences=64 training.validation.every=40 training.validation.baseline=null"
+    "parallelism.engine={engine} parallelism.data={ranks} model.layers=2 model.hidden_size=64 model.ffn_size=160 data.sequence_length=128 data.live=true data.mixture={mixture}"
+    " training.steps={steps} training.batch.sequences=32 training.validation.every=40 training.validation.baseline=null"
     " training.sample=null checkpoint.every=10 tracking.wandb=null"
 )
 GONE_S = 60.0
+FILES, LARGEST = 240, 60_000  # of the texts; many of a few blocks, so that every wave has some of each source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +110,7 @@ def launch(mixture: str, run: Path, ranks: str) -> int:
     with streamed(mixture, load_mixture(mixture), run.parent / "data", print):
         return subprocess.run(
             [*torchrun, "-m", "orchestrator.training", str(run)], check=False,
-            env={**os.environ, "OMP_NUM_THREADS": str(max(1, this_machine().cores // int(ranks))), "GLOO_SOCKET_IFNAME": "lo"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
         ).returncode  # fmt: skip
 
 
@@ -126,7 +128,7 @@ class Result:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=160)
     parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--ray", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
@@ -154,13 +156,13 @@ def write_pages(folder: Path) -> Path:
     """Texts, a tokenizer that is there from the start, and the page whose waves come one after another."""
     library = Path(sysconfig.get_paths()["stdlib"])
     paths = [path for path in sorted(library.rglob("*.py")) if not {"site-packages", "test", "tests"} & set(path.parts)]
-    texts = [path.read_text("utf-8", "replace") for path in paths]
+    texts = [path.read_text("utf-8", "replace") for path in paths if path.stat().st_size < LARGEST][:FILES]
     for name, chosen in (("code", texts[::2]), ("stubs", texts[1::2])):
         (folder / name).mkdir()
         for number, text in enumerate(chosen):
             pieces = [text[start : start + 2000] for start in range(0, len(text), 2000)]
             (folder / name / f"{number:04}.jsonl").write_text("".join(json.dumps({"text": piece}) + "\n" for piece in pieces), "utf-8")
-    (folder / "first.yaml").write_text(SOURCES + "tokenizer: {train: byte_bpe, vocab_size: 512, sample: 1MB}\n".replace("8KB", "1GB"))
+    (folder / "first.yaml").write_text(SOURCES + "tokenizer: {train: byte_bpe, vocab_size: 512, sample: 1MB}\n".replace("4KB", "1GB"))
     made = prepare(load_mixture(folder / "first.yaml"), folder / "first")
     shutil.copyfile(made.tokenizer_path, folder / "tokenizer.json")
     (folder / "stream.yaml").write_text(SOURCES + "tokenizer: {file: tokenizer.json}\n")
@@ -188,7 +190,8 @@ def disturbed(site: Site, trial: str, moment: float, expected: Result) -> bool:
         last = last_line(run.metrics)
         waves = read_admitted(folders[0]) if (folders := list(site.data(trial).glob("stream-*"))) else None
         left = wait_gone(family | mentioning(str(run.path)), GONE_S)
-        ended = subprocess.run(site.command(trial), stdout=file, stderr=file, check=False)
+        over = any(saved.step == site.steps for saved in find(run.checkpoints).good)  # then there is nothing to go on with
+        code = 0 if over else subprocess.run(site.command(trial), stdout=file, stderr=file, check=False).returncode
     found = result_of(site, trial)
     # A run reads of a wave when it needs it, or later: how many it knows at its end is no part of the result.
     verdicts = {
@@ -199,10 +202,10 @@ def disturbed(site: Site, trial: str, moment: float, expected: Result) -> bool:
     shown = "  ".join(f"{'equal' if same else 'DIFFER':<{width}}" for same, width in zip(verdicts.values(), (6, 6, 5, 10, 5), strict=True))
     step = last["step"] if last else 0
     print(
-        f"{trial.partition('-')[2]:<7}{moment:<14.1f}{step:<9}{len(waves.waves) if waves else 0:<7}{len(left):<12}{ended.returncode:<6}{shown}",
+        f"{trial.partition('-')[2]:<7}{moment:<14.1f}{step:<9}{len(waves.waves) if waves else 0:<7}{len(left):<12}{code:<6}{shown}",
         flush=True,
     )
-    good = ended.returncode == 0 and not left and all(verdicts.values())
+    good = code == 0 and not left and all(verdicts.values())
     if not good:
         print(out.read_text()[-3000:])
     return good

@@ -2,7 +2,9 @@
 
 Three things. Start-up and memory of an order of 10**12 tokens over 500 sources, plain and with every source capped (the most changes
 that a run can have), in a fresh process each. Samples located per second, in their order and at random. And the start of
-training data: from the prefix of a shard of 10**9 tokens to the places of the first batch, one epoch, alternating.
+training data: from the prefix of a shard of 10**9 tokens to the places of the first batch, one epoch, alternating, in as many documents
+as the target names and in as many as C4 has for so many tokens. Each turn does either side `REPEATS` times in a row: the first finds the
+processor's caches full of what the other side left there, the least of them is what the work itself takes.
 Megatron opens the shard's index and builds GPTDataset's document, sample and shuffle index; the project's order needs only the number of
 tokens, which a prepared folder has on record. The shard is a sparse file, of whose tokens neither reads one.
 """
@@ -27,7 +29,8 @@ import numpy as np
 
 from data_pipeline.order import SampleOrder
 
-SOURCES, TOKENS, LENGTH, BATCH = 500, 10**12, 2048, 512
+SOURCES, TOKENS, LENGTH, BATCH, REPEATS = 500, 10**12, 2048, 512, 3
+TARGET, DOCUMENTS, DOCUMENTS_OF_C4 = 100, 10**6, 365 / 156_000  # of 10**9 tokens; a token
 
 
 def many_sources(cap: float | None) -> SampleOrder:
@@ -87,8 +90,11 @@ def sparse_shard(prefix: Path, documents: int, tokens: int) -> None:
         file.truncate(2 * tokens)
 
 
-def beside_megatron(documents: int, tokens: int, runs: int) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    """(wall seconds, processor seconds) of Megatron and of ours, one of each a run. Megatron's arrays go to a folder that is new each time."""
+Turns = list[list[tuple[float, float]]]  # [run][repeat]: wall seconds, processor seconds
+
+
+def beside_megatron(documents: int, tokens: int, runs: int) -> tuple[Turns, Turns]:
+    """Times of Megatron and of ours. Megatron's arrays go to a folder that is new each time."""
     from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
     from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
 
@@ -96,36 +102,58 @@ def beside_megatron(documents: int, tokens: int, runs: int) -> tuple[list[tuple[
         vocab_size, eod, pad = 65_000, 0, -1
         unique_identifiers = {"class": "Tokenizer"}  # noqa: RUF012
 
-    theirs, ours = [], []
     with tempfile.TemporaryDirectory() as folder:
         prefix = Path(folder) / "tokens"
         sparse_shard(prefix, documents, tokens)
-        for run in range(runs):
+
+        def megatron(seed: int) -> None:
             config = GPTDatasetConfig(
-                random_seed=run, sequence_length=LENGTH, blend=([str(prefix)], None), split="1,0,0", tokenizer=Tokenizer(),
+                random_seed=seed, sequence_length=LENGTH, blend=([str(prefix)], None), split="1,0,0", tokenizer=Tokenizer(),
                 reset_position_ids=False, reset_attention_mask=False, eod_mask_loss=False, create_attention_mask=False,
-                path_to_cache=f"{folder}/cache-{run}",
+                path_to_cache=f"{folder}/cache-{seed}",
             )  # fmt: skip
-            began = now()
             dataset = BlendedMegatronDatasetBuilder(GPTDataset, [None, None, None], lambda: True, config).build()[0]
             for sample in dataset.shuffle_index[:BATCH]:
                 dataset.sample_index[sample]
-            theirs.append(since(began))
-            began = now()
+
+        def own(seed: int) -> None:
             order = SampleOrder.plain(
-                tokens_per_source=(tokens,), weights=(1.0,), sequence_length=LENGTH, seed=run, fingerprint="f"
+                tokens_per_source=(tokens,), weights=(1.0,), sequence_length=LENGTH, seed=seed, fingerprint="f"
             )
             order.locate(np.arange(BATCH))
-            ours.append(since(began))
-    return theirs, ours
+
+        def turn(start: Callable[[int], None], run: int) -> list[tuple[float, float]]:
+            return [timed(start, run * REPEATS + repeat) for repeat in range(REPEATS)]
+
+        turns = [(turn(megatron, run), turn(own, run)) for run in range(runs)]
+    return [theirs for theirs, _ in turns], [ours for _, ours in turns]
+
+
+def timed(start: Callable[[int], None], seed: int) -> tuple[float, float]:
+    began = now()
+    start(seed)
+    return since(began)
+
+
+def tell_beside_megatron(documents: int, tokens: int, runs: int) -> None:
+    theirs, ours = beside_megatron(documents, tokens, runs)
+    print(f"start of training data, {tokens:.0e} tokens in {documents:,} documents, {runs} turns of {REPEATS}; wanted x{TARGET}")
+    for clock, column in (("wall", 0), ("processor", 1)):
+        for what, of in (("least of a turn", min), ("first of a turn", lambda times: times[0])):
+            their, our = ([of([times[column] for times in turn]) for turn in side] for side in (theirs, ours))
+            ratios = sorted(one / other for one, other in zip(their, our, strict=True))
+            print(
+                f"  {clock:10}{what:16} Megatron {statistics.median(their):.4f} s, ours {statistics.median(our):.5f} s, "
+                f"ratio {statistics.median(ratios):.0f} ({ratios[0]:.0f} to {ratios[-1]:.0f}), least to least {min(their) / min(our):.0f}"
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--start", help=argparse.SUPPRESS)
     parser.add_argument("--tokens", type=int, default=10**9, help="of the shard beside Megatron")
-    parser.add_argument("--documents", type=int, help="of that shard; by default as long as C4's: 156 B tokens in 365 M documents")
-    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--documents", type=int, help="of that shard; by default a million, then as long as C4's (156 B tokens in 365 M)")
+    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--samples", type=int, default=500_000, help="located for the samples per second")
     asked = parser.parse_args()
     if asked.start is not None:
@@ -143,16 +171,8 @@ def main() -> None:
     print(f"samples located per second, batches of {BATCH}, {SOURCES} sources")
     print(f"  in order                 {per_second(order.locate, in_turn, BATCH):,.0f}")
     print(f"  at random                {per_second(order.locate, scattered, BATCH):,.0f}")
-    documents = asked.documents or round(asked.tokens * 365 / 156_000)
-    theirs, ours = beside_megatron(documents, asked.tokens, asked.runs)
-    print(f"start of training data, {asked.tokens:.0e} tokens in {documents:,} documents, median of {asked.runs}")
-    for name, column in (("wall", 0), ("processor", 1)):
-        their, our = ([times[column] for times in side] for side in (theirs, ours))
-        ratios = sorted(one / other for one, other in zip(their, our, strict=True))
-        print(
-            f"  {name:10} Megatron {statistics.median(their):.4f} s, ours {statistics.median(our):.5f} s, "
-            f"ratio {statistics.median(ratios):.0f} ({ratios[0]:.0f} to {ratios[-1]:.0f})"
-        )
+    for documents in (asked.documents,) if asked.documents else (DOCUMENTS, round(asked.tokens * DOCUMENTS_OF_C4)):
+        tell_beside_megatron(documents, asked.tokens, asked.runs)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,8 @@ class Soil:
         if not identifies(language):
             return ""
         others = [name for name in sorted(self._by_language) if not _near(name, language)]
+        if not others:
+            return ""
         return self._chance.choice(self._by_language[self._chance.choice(others)]).text
 
     def _boilerplate(self, language: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from data_pipeline.build.deciding import Marks, RowsWriter
+from data_pipeline.build.deciding import BlockMarks, RowsWriter
 from data_pipeline.build.plan import BlockPlan, Stretch
 from data_pipeline.clean import Record, StepTally, clean
 from data_pipeline.documents import Document, Rejected
@@ -34,15 +34,10 @@ class Decided:
 
     step: Wide
     said: dict[str, Any]
-    marks: Marks
-    number: int
-
-    @staticmethod
-    def of(step: Wide, marks: Marks, number: int) -> Decided:
-        return Decided(step=step, said=step.signature(), marks=marks.only(number), number=number)
+    marks: BlockMarks
 
     def signature(self) -> list[Any]:
-        return [self.said, self.marks.digest(self.number)]
+        return [self.said, self.marks.digests()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +107,7 @@ class Clean(Job):
         if self.decided is None:
             yield from documents
             return
-        marks = self.decided.marks.about(self.decided.number)
+        marks = self.decided.marks.read()
         marked = zip(documents, by_document(marks, self.before.facts["documents"]), strict=True)
         yield from applied(marked, self.decided.step.marked(self.source.language), *tally)
 
@@ -134,7 +129,7 @@ class Survey(Job):
         rows = RowsWriter(folder)
         look = self.decided.step.survey(self.source.language, self.turn)
         counted = _Counted(self.title, tick)
-        marks = by_document(self.decided.marks.about(self.decided.number), self.texts.facts["documents"])
+        marks = by_document(self.decided.marks.read(), self.texts.facts["documents"])
         documents = counted.of(read_texts(self.texts.path("texts.arrow"), self.source.name))
         for number, (document, about) in enumerate(zip(documents, marks, strict=True)):
             assert isinstance(document, Document)

@@ -73,24 +73,44 @@ class RowsWriter:
 
 @dataclass(frozen=True, kw_only=True)
 class Numbered:
-    """What a survey left of the block of this number."""
+    """What a survey left of the block of this number, no more than a job needs: all jobs of a decision hold all of them."""
 
     number: int
-    found: Output
+    folder: Path
+    rows: int
+    runs: int
+    digest: str
+    side: str
+    """Digest of what `join` asks for; empty where nothing was left."""
 
-    @classmethod
-    def of(cls, number: int, found: Output) -> Numbered:
-        """With no more than a decision asks for: every block travels with every decision, and there may be thousands of both."""
-        files = {name: facts for name, facts in found.files.items() if name.endswith(".npy")}
-        facts = {name: found.facts[name] for name in ("rows", "runs")}
-        return cls(number=number, found=Output(folder=found.folder, facts=facts, files=files))
+    @staticmethod
+    def of(number: int, found: Output) -> Numbered:
+        runs = found.facts["runs"]
+        digest = found.digest(*(f"rows-{run}.npy" for run in range(runs))) if runs else ""
+        side = found.digest("sides.npy") if "sides.npy" in found.files else ""
+        return Numbered(number=number, folder=found.folder, rows=found.facts["rows"], runs=runs, digest=digest, side=side)
 
-    @property
-    def runs(self) -> list[str]:
-        return [f"rows-{run}.npy" for run in range(self.found.facts["runs"])]
 
-    def digest(self) -> str:
-        return self.found.digest(*self.runs) if self.runs else ""
+@dataclass(frozen=True, kw_only=True)
+class BlockMarks:
+    """The marks about one block: the files that hold some, and a digest of what each holds of it."""
+
+    number: int
+    parts: tuple[tuple[Path, str], ...]
+
+    def read(self) -> np.ndarray:
+        """MARKS, sorted by document and at."""
+        low, high = self.number << 32, (self.number + 1) << 32
+        slices = [np.zeros(0, MARKS)]
+        for path, _ in self.parts:
+            marks = np.load(path, mmap_mode="r")
+            start, end = (bisect_left(marks, limit, key=lambda mark: int(mark["document"])) for limit in (low, high))
+            slices.append(np.array(marks[start:end]))
+        return _sorted_marks(np.concatenate(slices))
+
+    def digests(self) -> list[str]:
+        """Changes when the marks of this block do."""
+        return [digest for _, digest in self.parts]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,28 +119,9 @@ class Marks:
 
     parts: tuple[Output, ...]
 
-    def about(self, number: int) -> np.ndarray:
-        """MARKS of one block, sorted by document and at."""
-        low, high = number << 32, (number + 1) << 32
-        slices = []
-        for part in self.parts:
-            marks = np.load(part.path("marks.npy"), mmap_mode="r")
-            start, end = (bisect_left(marks, limit, key=lambda mark: int(mark["document"])) for limit in (low, high))
-            slices.append(np.array(marks[start:end]))
-        return _sorted_marks(np.concatenate(slices))
-
-    def only(self, number: int) -> Marks:
-        """The same for a job that asks about one block: the digests of all others stay behind."""
-        return Marks(
-            parts=tuple(
-                Output(folder=part.folder, facts={"blocks": {str(number): part.facts["blocks"].get(str(number), "")}}, files={})
-                for part in self.parts
-            )
-        )
-
-    def digest(self, number: int) -> list[str]:
-        """Changes when the marks of this block do."""
-        return [part.facts["blocks"].get(str(number), "") for part in self.parts]
+    def about(self, number: int) -> BlockMarks:
+        held = ((part.path("marks.npy"), part.facts["blocks"].get(str(number))) for part in self.parts)
+        return BlockMarks(number=number, parts=tuple((path, digest) for path, digest in held if digest))
 
     def every(self) -> np.ndarray:
         return _sorted_marks(np.concatenate([np.load(part.path("marks.npy")) for part in self.parts]))
@@ -139,7 +140,7 @@ class Decide(Job):
     since: int = 0
 
     def signature(self) -> dict[str, Any]:
-        rows = [[each.number, each.digest()] for each in self.surveys]
+        rows = [[each.number, each.digest] for each in self.surveys]
         return {"step": self.said, "turn": self.turn, "rows": rows, "range": [self.low, self.high], "since": self.since}
 
     def run(self, folder: Path, tick: Tick) -> dict[str, Any]:
@@ -150,8 +151,8 @@ class Decide(Job):
         return _save_marks(folder, marks)
 
     def _parts(self, survey: Numbered) -> Iterator[np.ndarray]:
-        for run in survey.runs:
-            rows = np.load(survey.found.path(run), mmap_mode="r")
+        for run in range(survey.runs):
+            rows = np.load(survey.folder / f"rows-{run}.npy", mmap_mode="r")
             start, end = (bisect_left(rows, limit, key=lambda row: int(row["key"])) for limit in (self.low, self.high))
             part = np.array(rows[start:end])
             part["document"] += np.uint64(survey.number << 32)
@@ -168,7 +169,7 @@ class Join(Job):
     surveys: tuple[Numbered, ...]
 
     def signature(self) -> dict[str, Any]:
-        sides = [[each.number, each.found.digest("sides.npy")] for each in self.surveys if _has_side(each)]
+        sides = [[each.number, each.side] for each in self.surveys if each.side]
         return {"step": self.said, "marks": [part.digest("marks.npy") for part in self.marks.parts], "sides": sides}
 
     def run(self, folder: Path, tick: Tick) -> dict[str, Any]:
@@ -180,7 +181,7 @@ class Join(Job):
             blocks = (documents[order] >> _SHIFT).astype(np.int64)
             for number in np.unique(blocks).tolist():
                 places = documents[order][blocks == number] & np.uint64(0xFFFFFFFF)
-                pieces.append(np.load(by_number[number].found.path("sides.npy"), mmap_mode="r")[places.astype(np.int64)])
+                pieces.append(np.load(by_number[number].folder / "sides.npy", mmap_mode="r")[places.astype(np.int64)])
             gathered = np.concatenate(pieces)
             result = np.empty_like(gathered)
             result[order] = gathered
@@ -222,10 +223,6 @@ def _save_marks(folder: Path, marks: np.ndarray) -> dict[str, Any]:
     return {"marks": int(marks.size), "blocks": blocks}
 
 
-def _has_side(survey: Numbered) -> bool:
-    return "sides.npy" in survey.found.files
-
-
 def surveyed(numbered: Sequence[Numbered]) -> int:
     """Rows of all of them."""
-    return sum(each.found.facts["rows"] for each in numbered)
+    return sum(each.rows for each in numbered)

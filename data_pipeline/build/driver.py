@@ -133,13 +133,14 @@ class _Driver:
         if wide.copies:
             self._publisher.clusters(wide.step, marks, {each.number: (each, self._texts(each)) for each in group.blocks})
         for each in group.blocks:
-            self._states[each.number].decided = Decided.of(wide, marks, each.number)
+            self._states[each.number].decided = Decided(step=wide, said=said, marks=marks.about(each.number))
 
     def _survey_again(self, group: _Group, marks: Marks, turn: int) -> list[Numbered]:
+        said = group.wide.signature()
         jobs: list[Job] = [
             Survey(
                 title=each.title, texts=self._texts(each), source=each.of.plain, turn=turn,
-                decided=Decided.of(group.wide, marks, each.number),
+                decided=Decided(step=group.wide, said=said, marks=marks.about(each.number)),
             )
             for each in group.blocks
         ]  # fmt: skip
@@ -197,10 +198,11 @@ class _Driver:
         return marks
 
     def _write(self, wave: list[BlockPlan], marks: Marks, tokenizer: Output, name: str) -> list[Written]:
+        said = self._mixture.copies.signature()
         jobs: list[Job] = [
             Write.of(
-                each.title, self._texts(each), each.of.plain, Decided.of(self._mixture.copies, marks, each.number), tokenizer,
-                self._mixture, each.index == 0,
+                each.title, self._texts(each), each.of.plain,
+                Decided(step=self._mixture.copies, said=said, marks=marks.about(each.number)), tokenizer, self._mixture, each.index == 0,
             )
             for each in wave
         ]  # fmt: skip

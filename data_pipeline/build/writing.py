@@ -81,7 +81,7 @@ class Write(Job):
         }  # fmt: skip
 
     def _distinct(self, tally: StepTally) -> Iterator[Document]:
-        marks = by_document(self.copies.marks.about(self.copies.number), self.texts.facts["documents"])
+        marks = by_document(self.copies.marks.read(), self.texts.facts["documents"])
         marked = zip(read_texts(self.texts.path("texts.arrow"), self.source.name), marks, strict=True)
         return applied(marked, self.copies.step.marked(self.source.language), tally)
 

@@ -30,6 +30,8 @@ SIGN: what program text is full of."""
 _SIZE = 0x110000
 _LETTERS = 0x32400  # there are none, and no white space, from here on (Unicode 16)
 _LOWERED = {"ⓜ"}  # the small letter of a stripped capital; so stripping and lower-casing can change places
+UNLIKE = ("\u0130", "\u03a3")
+"""A capital I with a dot becomes two characters, and a capital sigma one of two by what stands around it."""
 _ALONE = (
     "E00-E7F E80-EFF F00-FFF 1000-109F 1780-17FF 19E0-19FF 3040-30FF 31F0-31FF 3400-4DBF 4E00-9FFF A9E0-A9FF "
     "AA60-AA7F F900-FAFF FF66-FF9F 1B000-1B16F 20000-323AF"
@@ -88,6 +90,15 @@ def table() -> np.ndarray:
             bits[point] |= ALONE
     bits[_marks()] |= WORD
     return bits
+
+
+@cache
+def small_letters() -> np.ndarray:
+    """uint32: the small letter of every code point but those of `UNLIKE`, whose place or number it depends on."""
+    found = np.arange(_SIZE, dtype=np.uint32)
+    small = [char.lower() for char in map(chr, range(_LETTERS))]
+    found[:_LETTERS] = [ord(char[0]) for char in small]
+    return found
 
 
 @cache

@@ -12,26 +12,27 @@ from operator import itemgetter
 
 import numpy as np
 
-from data_pipeline.measures.hashing import gram_hashes, repeated_counts
+from data_pipeline.measures.hashing import gram_hashes, number_repeated, repeated_counts
 from data_pipeline.measures.view import TextView, Words
 
 
 def character_repetition(view: TextView, n: int) -> float:
     """The share of the most frequent character n-grams among all (ROOTS): of U distinct ones the min(√U, those seen again)."""
     grams = gram_hashes(view.codes.astype(np.uint64), n)
-    distinct, counts = repeated_counts(grams)
-    top = min(isqrt(distinct), counts.size)
-    if not top:
+    if not grams.size:
         return 0.0
+    counts = repeated_counts(grams)
+    top = min(isqrt(grams.size - int(counts.sum()) + counts.size), counts.size)
     if top < counts.size:
-        counts = np.partition(counts, counts.size - top)[counts.size - top :]
+        counts.partition(counts.size - top)
+        counts = counts[counts.size - top :]
     return int(counts.sum()) / grams.size
 
 
 def word_repetition(words: Words, n: int) -> float:
     """The share of word n-grams that occur more than once (ROOTS)."""
-    grams = gram_hashes(words.ids, n)
-    return int(repeated_counts(grams)[1].sum()) / grams.size if grams.size else 0.0
+    grams = gram_hashes(words.hashes, n)
+    return number_repeated(grams) / grams.size if grams.size else 0.0
 
 
 def top_gram_characters(words: Words, n: int) -> int:

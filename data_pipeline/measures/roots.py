@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
+from data_pipeline.measures.hashing import HashSet
 from data_pipeline.measures.languages import confidence
 from data_pipeline.measures.names import Measure
 from data_pipeline.measures.repetition import character_repetition, word_repetition
@@ -42,8 +41,8 @@ def checks(
     limits: Thresholds,
     *,
     language: str,
-    stop_words: np.ndarray | None,
-    flagged_words: np.ndarray | None,
+    stop_words: HashSet | None,
+    flagged_words: HashSet | None,
     identified: bool,
     perplexity: Callable[[str], float] | None = None,
 ) -> tuple[Check, ...]:
@@ -76,5 +75,5 @@ def checks(
     return tuple(made)
 
 
-def _share(view: TextView, *, listed: np.ndarray, alone: bool, pairs: Pairs | None) -> float:
+def _share(view: TextView, *, listed: HashSet, alone: bool, pairs: Pairs | None) -> float:
     return listed_share(view.words(alone), listed, pairs)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_pipeline.measures.characters import SPECIAL
-from data_pipeline.measures.hashing import joined
+from data_pipeline.measures.hashing import HashSet, joined, prefixes
 from data_pipeline.measures.view import TextView, Words
 
 
@@ -24,17 +24,12 @@ def special_share(view: TextView) -> float:
     return int(np.count_nonzero(view.classes & SPECIAL)) / codes.size if codes.size else 0.0
 
 
-def listed_share(words: Words, listed: np.ndarray, pairs: Pairs | None = None) -> float:
-    """Words, and pairs of neighbours if asked for, that are in a sorted list of hashes, over words; at most 1."""
-    if not len(words) or not listed.size:
+def listed_share(words: Words, listed: HashSet, pairs: Pairs | None = None) -> float:
+    """Words, and pairs of neighbours if asked for, that are on a list, over words; at most 1."""
+    if not len(words):
         return 0.0
-    hits = _hits(words.hashes, listed)
+    hits = listed.count(words.hashes, words.prefixes)
     if pairs is not None and len(words) > 1:
         both = joined(words.hashes[:-1], words.lengths[:-1], pairs.between, words.hashes[1:])
-        hits += _hits(both, listed)
+        hits += listed.count(both, prefixes(both))
     return min(hits / len(words), 1.0)
-
-
-def _hits(hashes: np.ndarray, listed: np.ndarray) -> int:
-    found = listed[np.minimum(np.searchsorted(listed, hashes), listed.size - 1)]
-    return int(np.count_nonzero(found == hashes))

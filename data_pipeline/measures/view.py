@@ -6,21 +6,29 @@ Nothing is computed that no measure asks for.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 
 from data_pipeline.measures import words as split
-from data_pipeline.measures.characters import code_points, table
-from data_pipeline.measures.hashing import among_repeated, gram_hashes, longer, mixed, span_hashes
+from data_pipeline.measures.characters import UNLIKE, code_points, small_letters, table
+from data_pipeline.measures.hashing import among_repeated, gram_hashes, longer, mixed, prefixes, span_hashes
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Characters as arrays [C]: their code points, uint32, and the bits of `characters.table()`, uint16."""
+
+    codes: np.ndarray
+    classes: np.ndarray
 
 
 class TextView:
     """`text`, its characters [C] and its words [W]."""
 
-    def __init__(self, text: str, classes: np.ndarray | None = None) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self._classes = classes
 
     @cached_property
     def codes(self) -> np.ndarray:
@@ -28,25 +36,26 @@ class TextView:
         return code_points(self.text)
 
     @cached_property
-    def classes(self) -> np.ndarray:
-        """uint16 [C]: the bits of `characters.table()`"""
-        return table()[self.codes] if self._classes is None else self._classes
+    def places(self) -> np.ndarray:
+        """int64 [C]: the code points as places in a table; others would be converted at every look-up"""
+        return self.codes.astype(np.int64)
 
     @cached_property
-    def lowered(self) -> TextView:
+    def classes(self) -> np.ndarray:
+        """uint16 [C]: the bits of `characters.table()`"""
+        return table()[self.places]
+
+    @cached_property
+    def lowered(self) -> Letters:
         """The text in small letters; words are compared in it.
 
         No character grows shorter by that, so in a text of the same length each stands where it stood, and it ends and begins
         words as before; whether it is `SPECIAL` is asked of the text as it was.
         """
-        small = self.text.lower()
-        if small == self.text:
-            return self
-        return TextView(small, self.classes if len(small) == len(self.text) else None)
-
-    @cached_property
-    def spaced(self) -> Words:
-        return Words(self.codes, split.spaced_words(self.classes))
+        if UNLIKE[0] not in self.text and UNLIKE[1] not in self.text:
+            return Letters(small_letters()[self.places], self.classes)
+        small = TextView(self.text.lower())
+        return Letters(small.codes, self.classes if len(small.text) == len(self.text) else small.classes)
 
     @cached_property
     def characters(self) -> Words:
@@ -63,7 +72,15 @@ class TextView:
 
     def words(self, without_spaces: bool) -> Words:
         """The small-letter words of ROOTS' measures."""
-        return self.lowered.characters if without_spaces else self.lowered.spaced
+        return self._small_characters if without_spaces else self._small_spaced
+
+    @cached_property
+    def _small_characters(self) -> Words:
+        return Words(self.lowered.codes, split.character_words(self.lowered.classes))
+
+    @cached_property
+    def _small_spaced(self) -> Words:
+        return Words(self.lowered.codes, split.spaced_words(self.lowered.classes))
 
 
 Repeated = tuple[np.ndarray, np.ndarray]  # positions in ascending order, and the hash of the n-gram at each
@@ -85,6 +102,11 @@ class Words:
     def hashes(self) -> np.ndarray:
         """uint64 [W]: those of `hashing.hash_of`, so that lists of words can be looked up"""
         return span_hashes(self._codes, self.spans.starts, self.spans.ends)
+
+    @cached_property
+    def prefixes(self) -> np.ndarray:
+        """int64 [W]: the first 16 bits of the hashes, by which most words are known not to be on a list"""
+        return prefixes(self.hashes)
 
     @cached_property
     def ids(self) -> np.ndarray:
@@ -109,7 +131,7 @@ class Words:
                 positions = np.arange(grams.size)
             else:
                 positions, grams = self.repeated(n - 1)
-                fits = int(np.searchsorted(positions, len(self) - n + 1))
+                fits = int(positions.searchsorted(len(self) - n + 1))
                 positions = positions[:fits]
                 grams = longer(grams[:fits], self.ids[positions + (n - 1)])
             chosen = among_repeated(grams) if grams.size > 1 else None

@@ -17,6 +17,7 @@ import numpy as np
 
 from data_pipeline.measures.characters import ALONE, ATTACHED, BLANK, SEPARATOR, STRIPPED, WORD
 
+_KINDS = STRIPPED | SEPARATOR  # separators are stripped, too
 _APOSTROPHES = (0x27, 0x2019)
 
 
@@ -37,9 +38,13 @@ class Spans:
 
 def spaced_words(classes: np.ndarray) -> Spans:
     """From the classes of a text's characters to the words between its separators."""
-    kept = np.flatnonzero((classes & STRIPPED) == 0)
-    groups = np.cumsum(classes & SEPARATOR != 0, dtype=np.int32)[kept]
-    return _grouped(kept, groups[1:] != groups[:-1])
+    kinds = classes & _KINDS
+    told = (kinds != STRIPPED).nonzero()[0]  # what is stripped and separates nothing decides nothing
+    parts = np.empty(told.size + 2, np.uint16)
+    parts[0] = parts[-1] = _KINDS
+    kinds.take(told, out=parts[1:-1], mode="clip")
+    changes = (parts[1:] != parts[:-1]).nonzero()[0]  # where words begin and end, in turn
+    return Spans(told[changes[::2]], told[changes[1::2] - 1] + 1)
 
 
 def character_words(classes: np.ndarray) -> Spans:
@@ -48,7 +53,7 @@ def character_words(classes: np.ndarray) -> Spans:
     after = np.zeros(classes.size, bool)
     after[1:] = inside[:-1]
     begins = ((classes & ALONE) != 0) | (after & ~inside) | ((classes & STRIPPED) != 0)
-    kept = np.flatnonzero((classes & STRIPPED) == 0)
+    kept = ((classes & STRIPPED) == 0).nonzero()[0]
     groups = np.cumsum(begins, dtype=np.int32)[kept]
     return _grouped(kept, groups[1:] != groups[:-1])
 
@@ -61,7 +66,7 @@ def tokens(codes: np.ndarray, classes: np.ndarray) -> Spans:
         marks[1:-1] &= inside[:-2] & inside[2:]
         marks[[0, -1]] = False
         inside = inside | marks
-    kept = np.flatnonzero((classes & BLANK) == 0)
+    kept = ((classes & BLANK) == 0).nonzero()[0]
     if not kept.size:
         return Spans(kept, kept)
     within = inside[kept]
@@ -72,7 +77,7 @@ def _grouped(kept: np.ndarray, new: np.ndarray) -> Spans:
     """Spans of the kept positions, a new one wherever `new` says that a position does not continue the one before."""
     if not kept.size:
         return Spans(kept, kept)
-    edges = np.flatnonzero(new)
+    edges = new.nonzero()[0]
     starts, ends = np.empty(edges.size + 1, np.int64), np.empty(edges.size + 1, np.int64)
     starts[0], starts[1:] = kept[0], kept[edges + 1]
     ends[-1], ends[:-1] = kept[-1], kept[edges]

@@ -24,6 +24,8 @@ class Extents:
         self.chunks = np.array(admitted[-1], dtype=np.int64)
         self._key = key
         self._ends: dict[int, np.ndarray] = {}
+        if len(admitted) == 1:
+            return
         known = np.array(admitted, dtype=np.int64)
         for source in np.flatnonzero(known[0] != known[-1]).tolist():
             ends = np.unique(known[:, source])
@@ -32,10 +34,19 @@ class Extents:
 
     def chunk(self, sources: np.ndarray, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(epoch, chunk), int64[n] each, of the chunk that source `sources` gives after `ranks` others."""
+        if len(self.chunks) == 1 and not self._ends:
+            return self._chunk_of_one(ranks)
         epochs, places = np.divmod(ranks, self.chunks[sources])
         base, sizes, numbers = self._extent(sources, epochs, places)
         keys = keys_of(self._key, numbers, domain=sources + 2)
         return epochs, base + permute(places - base, sizes, keys)
+
+    def _chunk_of_one(self, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same where there is one source, permuted as a whole: one size, and one key while all are of one epoch."""
+        size = int(self.chunks[0])
+        epochs, places = np.divmod(ranks, size)
+        numbers = epochs[:1] if (epochs == epochs[:1]).all() else epochs
+        return epochs, permute(places, size, keys_of(self._key, numbers, domain=2))
 
     def rank(self, source: int, epoch: int, chunks: np.ndarray) -> np.ndarray:
         """The inverse, of one source and epoch: int64[n] -> ranks int64[n]."""

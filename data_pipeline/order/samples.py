@@ -115,6 +115,9 @@ class SampleOrder:
         A sample has `lengths(indices) + 1` tokens. Raises ValueError for a negative index, DataError for one past the end.
         """
         indices = np.asarray(indices, dtype=np.int64)
+        if len(self.segments) == 1 and 0 < indices.size <= _AT_ONCE:
+            self._check(indices)
+            return self._located(0, indices)
         number = self._segment_of(indices)
         if 0 < indices.size <= _AT_ONCE and (number == number[0]).all():
             return self._located(int(number[0]), indices)
@@ -166,11 +169,14 @@ class SampleOrder:
         return np.sort(np.concatenate(found))
 
     def _segment_of(self, indices: np.ndarray) -> np.ndarray:
+        self._check(indices)
+        return np.searchsorted(self._firsts, indices, side="right") - 1
+
+    def _check(self, indices: np.ndarray) -> None:
         if indices.size and indices.min() < 0:
             raise ValueError(f"sample indices count from 0, found {indices.min()}")
         if self.samples is not None and indices.size and indices.max() >= self.samples:
             raise DataError(f"there is no sample {indices.max():,}: {self.why_it_ends}")
-        return np.searchsorted(self._firsts, indices, side="right") - 1
 
     def _reach(self, number: int, source: int) -> float:
         """The first rank of a source that segment `number` no longer gives."""
@@ -184,11 +190,10 @@ class SampleOrder:
 
     @cached_property
     def _schedule(self) -> Schedule:
-        admitted = [[max(tokens - 1, 0) // self.chunk_tokens for tokens in each.tokens] for each in self.admissions]
         return compile_schedule(
             stages=self.stages,
             chunk=self.chunk_tokens,
-            admitted=admitted,
+            admitted=self._admitted,
             complete=[each.complete for each in self.admissions],
             caps=self.caps or (None,) * len(self.names),
             names=self.names,
@@ -196,8 +201,13 @@ class SampleOrder:
 
     @cached_property
     def _extents(self) -> Extents:
-        admitted = [[max(tokens - 1, 0) // self.chunk_tokens for tokens in each.tokens] for each in self.admissions]
-        return Extents(admitted, self._key)
+        return Extents(self._admitted, self._key)
+
+    @cached_property
+    def _admitted(self) -> list[list[int]]:
+        """[admission][source]: chunks known by then."""
+        length = self.chunk_tokens
+        return [[max(tokens - 1, 0) // length for tokens in each.tokens] for each in self.admissions]
 
     @cached_property
     def _firsts(self) -> np.ndarray:

@@ -99,11 +99,12 @@ def compile_schedule(
         shares = whole_numbers(stage.weights)
         left = None if stage.samples is None else stage.samples // parts
         while left is None or left > 0:
-            active = [s for s in range(sources) if shares[s] and _left(limits, state, s) != 0]
-            held = [s for s in range(sources) if shares[s] and not limits.is_cap[s] and _left(limits, state, s) == 0]
+            rooms = _rooms(limits, state)
+            active = [s for s in range(sources) if shares[s] and rooms[s] != 0]
+            held = [s for s in range(sources) if rooms[s] == 0 and shares[s] and not limits.is_cap[s]]
             if not active and not held:
                 return _ended(state, names, number, limits)
-            taken = 0 if held else _extend(state, stage, parts, shares, active, limits, left)
+            taken = 0 if held else _extend(state, stage, parts, shares, active, limits, [rooms[s] for s in active], left)
             if taken is None:
                 return Schedule(segments=tuple(state.segments), dropped=state.dropped, samples=None)
             left = left if left is None else left - taken
@@ -124,26 +125,26 @@ def _limits(counts: Sequence[int], done: Sequence[bool], caps: Sequence[float | 
     return _Limits(chunks=tuple(chunks), is_cap=tuple(done))
 
 
-def _left(limits: _Limits, state: _State, source: int) -> int | None:
-    limit = limits.chunks[source]
-    return None if limit is None else limit - state.cursor[source]
+def _rooms(limits: _Limits, state: _State) -> list[int | None]:
+    """Chunks that each source may still give (None: any number)."""
+    return [None if limit is None else limit - gone for limit, gone in zip(limits.chunks, state.cursor, strict=True)]
 
 
 def _extend(
-    state: _State, stage: Stage, parts: int, shares: list[int], active: list[int], limits: _Limits, left: int | None
-) -> int | None:
-    """Appends what follows until something changes; returns its chunks, None if nothing ever does."""
+    state: _State, stage: Stage, parts: int, shares: list[int], active: list[int], limits: _Limits, rooms: list[int | None],
+    left: int | None,
+) -> int | None:  # fmt: skip
+    """Appends what follows until something changes; returns its chunks, None if nothing ever does. `rooms`: of the active."""
     weights = [shares[s] for s in active]
-    rooms = [_left(limits, state, s) for s in active]
+    if left is None and rooms.count(None) == len(rooms):
+        state.segments.append(_body(state, stage, parts, active, weights))
+        return None
     total = sum(weights)
     lasting = [None if room is None else room * total // weight for room, weight in zip(rooms, weights, strict=True)]
-    chunks = min((last for last in (*lasting, left) if last is not None), default=None)
+    chunks = min(last for last in (*lasting, left) if last is not None)
     if chunks == 0:
         return 0
     body = _body(state, stage, parts, active, weights)
-    if chunks is None:
-        state.segments.append(body)
-        return None
     ended = [n for n, s in enumerate(active) if limits.is_cap[s] and lasting[n] == chunks]
     ideal = [(chunks * weight << OWED) // total + state.owed[s] for s, weight in zip(active, weights, strict=True)]
     upper = [chunks if room is None or room > chunks else room for room in rooms]

@@ -82,6 +82,11 @@ class Segment:
         return self._locate_even(offset, key) if self._even else self._locate_uneven(offset, key)
 
     def _locate_even(self, offset: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if self.size * self.parts == 1:  # one source alone: its chunks one after the other
+            source, part = np.zeros((2, len(offset)), dtype=np.int64)
+            alone = int(self.whole.argmax())
+            source += alone
+            return source, offset + self.cursor[alone], part
         block, place = np.divmod(offset, self.size * self.parts)
         place = permute(place, self.size * self.parts, keys_of(key, block + self.block, domain=1))
         chunk, part = np.divmod(place, self.parts)

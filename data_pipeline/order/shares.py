@@ -66,6 +66,8 @@ def apportion_shares(shares: Sequence[int], total: int) -> list[int]:
 
 def whole_numbers(weights: Sequence[float]) -> list[int]:
     """The smallest whole numbers in the ratio of the weights, taken as the decimals they are written as."""
+    if len({*weights} - {0}) == 1:
+        return [1 if weight else 0 for weight in weights]
     shares = [Fraction(repr(float(weight))) for weight in weights]
     common = math.lcm(*(share.denominator for share in shares))
     exact = [int(share * common) for share in shares]

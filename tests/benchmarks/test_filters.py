@@ -37,7 +37,7 @@ def test_it_runs_without_a_peer_and_says_so(tmp_path: Path, monkeypatch: pytest.
     assert "ROOTS, all six measures" in told
     assert f"same decision on {len(rows)} of {len(rows)} documents" in told
     assert "datatrove: skipped, no PEER is named" in told
-    assert "repeated paragraph" in told
+    assert "repeated n-grams" in told
 
 
 def test_it_asks_for_a_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,14 @@ def test_steps_lost_by_a_kill_are_taken_again_and_logged_once(site: Site, straig
     assert events(run, "restored")[0]["step"] == 4
 
 
+def test_a_run_that_was_killed_after_its_last_checkpoint_comes_to_its_end(site: Site, straight: RunDir) -> None:
+    """It had nothing to compare the baseline with, and ended in an AttributeError."""
+    run = RunDir(shutil.copytree(straight.path, straight.path.with_name("at-its-end")))
+    assert train(str(run.path)) == {"outcome": "finished", "message": "", "exit_code": 0, "step": 12}
+    assert losses(run) == losses(straight)
+    assert len({event["loss"] for event in events(run, "validated") if event["step"] == 12}) == 1
+
+
 def test_a_stop_request_saves_and_leaves(site: Site) -> None:
     run = site.start("stopped", REFERENCE)
     run.stop.touch()

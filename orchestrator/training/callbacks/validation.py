@@ -27,7 +27,7 @@ class Validation(Callback):
         self._section = section
         self._every = run.plan.every(section.every)
         self._windows = run.loader.validation(section.samples)
-        self._done = run.step
+        self._done = -1  # a run that was killed after its last checkpoint has its end once more
 
     def on_step(self, run: Run, step: Step) -> None:
         if step.number % self._every == 0:

@@ -7,6 +7,8 @@ import pytest
 from data_pipeline.measures.characters import (
     SPECIAL,
     STRIPPED,
+    UNLIKE,
+    small_letters,
     special_characters,
     stripped_characters,
     table,
@@ -34,6 +36,14 @@ def test_stripping_and_small_letters_can_change_places() -> None:
         small = chr(point).lower()
         if small != chr(point):
             assert any(kept[ord(char)] for char in small) == kept[point], hex(point)
+
+
+def test_the_table_has_every_small_letter() -> None:
+    """Each character in a word of its own, so that one which depends on its neighbours would show."""
+    points = [point for point in range(0x110000) if chr(point) not in UNLIKE]
+    lowered = "".join(f"a{chr(point)} " for point in points).lower()
+    assert lowered == "".join(f"a{chr(small)} " for small in small_letters()[points].tolist())
+    assert [len(char.lower()) for char in UNLIKE] == [2, 1]
 
 
 @pytest.mark.parametrize("char", ["a", "你", "\u0301", "\ud800"])
