@@ -16,6 +16,8 @@ class Document:
     meta: Mapping[str, object] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
     """The steps that changed its text."""
+    licence: str | None = None
+    """Of its source, where that has one; what the document says itself stands in its meta."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

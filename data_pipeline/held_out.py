@@ -27,7 +27,8 @@ def hold_out(
 ) -> Iterator[tuple[Split, Document, np.ndarray]]:
     """Sends each document of one block, with its tokens, to a split.
 
-    With `one_at_least`, one is held out wherever there are two; an only document is trained on.
+    With `one_at_least`, one is held out wherever there are two; an only document is trained on. The first block of a source asks
+    for it, so a source whose first block gave none or one may have none held out.
     """
     waiting: tuple[Document, np.ndarray] | None = None
     smallest, held, trained = 1.0, 0, 0

@@ -91,7 +91,10 @@ def find_prepared(cache: Path, fingerprint: str) -> Prepared:
 def find_admitted(cache: Path, fingerprint: str) -> Path:
     """As `find_prepared`, for a run that trains on what is admitted: the folder, which need not be complete."""
     for path in sorted(cache.glob(f"*/{NAME}")):
-        found = read_admitted(path.parent)
+        try:
+            found = read_admitted(path.parent)
+        except DataError:  # of another mixture, most likely; who trains on that one is told
+            continue
         if found is not None and found.fingerprint == fingerprint:
             return path.parent
     raise _gone(cache, fingerprint)

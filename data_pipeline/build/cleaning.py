@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ class Clean(Job):
         return {
             "source": self.source.name,
             "language": self.source.language,
+            "licence": self.source.licence,
             "read": read,
             "texts": self.before.digest("texts.arrow") if self.before else None,
             "decided": self.decided.signature() if self.decided else None,
@@ -74,7 +75,7 @@ class Clean(Job):
         counted = _Counted(self.title, tick)
         language = self.source.language
         tallies = [_tally_of(self.decided.step, language)] if self.decided else []
-        stream: Iterator[Record] = counted.of(self._records(*tallies))
+        stream: Iterator[Record] = counted.of(self._licensed(self._records(*tallies)))
         look = self.stretch.wide.survey(language, 0) if self.stretch.wide else None
         quarantine = _Quarantine(folder / "quarantine.jsonl")
         sizes = [0, 0]
@@ -97,6 +98,12 @@ class Clean(Job):
             "rejected": quarantine.facts(),
             "steps": [tally.facts() for tally in tallies], "came_to": counted.came_to(texts.documents, tallies),
         }  # fmt: skip
+
+    def _licensed(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Documents that know the licence of their source, for the steps that ask."""
+        if self.source.licence is None:
+            return records
+        return (replace(each, licence=self.source.licence) if isinstance(each, Document) else each for each in records)
 
     def _records(self, *tally: StepTally) -> Iterator[Record]:
         if self.block is not None:

@@ -18,14 +18,14 @@ _AND = re.compile(r"\s+and\s+|\s*[,;&]\s*", re.IGNORECASE)
 
 
 def licence_of(document: Document) -> tuple[str, ...]:
-    """Every licence that it names; all of them hold. Empty where it names none."""
+    """Every licence that it names, else that of its source; all of them hold. Empty where there is none."""
     for field in _FIELDS:
         said = document.meta.get(field)
         if isinstance(said, str) and said.strip():
             return (said,)
         if isinstance(said, list | tuple) and said:
             return tuple(map(str, said))
-    return ()
+    return () if document.licence is None else (document.licence,)
 
 
 def allowed(said: str, holds: Callable[[str], bool]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ class DropLicences(Step):
     """A document that offers another licence as a choice (`GPL-2.0-only OR MIT`) stays."""
 
     step: Literal["drop_licences"]
+    version: ClassVar[int] = 2
     licences: tuple[str, ...] = Field(min_length=1, description="identifiers of SPDX; `*` stands for anything: `*GPL-*`")
     unknown: bool = Field(default=True, description="keep documents that name no licence")
 

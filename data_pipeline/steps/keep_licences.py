@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ class KeepLicences(Step):
     """A document under several licences stays when all are named, or one of those that it offers as a choice (`MIT OR X`)."""
 
     step: Literal["keep_licences"]
+    version: ClassVar[int] = 2
     licences: tuple[str, ...] = Field(min_length=1, description="identifiers of SPDX; `*` stands for anything")
     unknown: bool = Field(default=False, description="keep documents that name no licence")
 

@@ -18,6 +18,7 @@ from data_pipeline.prepared import Prepared
 from data_pipeline.progress import Event, Started
 from data_pipeline.shards import Shard
 from data_pipeline.work import InProcesses
+from orchestrator.errors import DataError
 from tests.data_pipeline.build.conftest import contents, write_mixture
 
 
@@ -186,3 +187,11 @@ def test_documents_that_go_in_come_out_or_are_counted(made: Prepared) -> None:
             number = step["kept"]
         assert facts["kept"]["documents"] == number - facts["exact_copies"] == facts["train"]["documents"] + facts["validation"]["documents"]
         assert sum(facts["lengths"]) == facts["kept"]["documents"]
+
+
+def test_the_licence_of_a_source_holds_for_documents_that_name_none(page: Path, tmp_path: Path) -> None:
+    mine = page.with_name("licensed.yaml")
+    text = page.read_text().replace("weight: 3,", "weight: 3, licence: GPL-3.0,").replace("weight: 1}", "weight: 1, licence: MIT}")
+    mine.write_text(text.replace("steps:\n", "steps:\n  - drop_licences: {licences: [GPL-*]}\n"))
+    with pytest.raises(DataError, match=r"source 'notes' gives no document .*60 by drop_licences \(licence\)"):
+        prepare(load_mixture(mine), tmp_path)
