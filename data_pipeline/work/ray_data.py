@@ -100,7 +100,10 @@ class _Failed(Exception):  # noqa: N818
 
 
 def _rows(work: ray.data.Dataset) -> Generator[dict[str, Any], None, None]:
-    """As they are done. When one fails, Ray Data stops the others, and the error of the job is raised here as it was there."""
+    """As they are done. When one fails, its error is raised here as it was there, and Ray Data begins no others.
+
+    Those at work go on until the driver leaves the cluster, which `close` does; what they finish until then is kept.
+    """
     try:
         yield from work.iter_rows()
     except RayTaskError as error:

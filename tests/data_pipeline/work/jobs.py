@@ -43,7 +43,7 @@ class Writes(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Fails(Job):
-    """Raises, or waits for a while and then notes that it was not stopped."""
+    """Raises, or waits for a while and then notes that it is done."""
 
     log: Path
     number: int
