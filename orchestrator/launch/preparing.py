@@ -24,8 +24,11 @@ def executor_for(
 ) -> Callable[[], Executor]:
     """Makes the executor when there is something to do. `cluster` is a page; `workers` are processes, by default as it pays.
 
-    Ray's own words go to a file in `cache`. Making it raises CommandError for a cluster that is not up.
+    Ray's own words go to a file in `cache`. Making it raises CommandError for a cluster that is not up. Raises it for both
+    a cluster and workers.
     """
+    if cluster is not None and workers is not None:
+        raise CommandError(f"--workers {workers} are processes of this machine, and --cluster {cluster} names another place; say one of the two")
     if cluster is not None:
         return partial(_on_ray, cluster, cache / ".work" / "ray.log")
     return partial(_here, mixture, workers)

@@ -98,6 +98,11 @@ def test_a_cluster_that_is_not_up_is_told(mixture_page: Path, tmp_path: Path, mo
         prepare(mixture, tmp_path / "data", executor=doer)
 
 
+def test_workers_of_this_machine_are_not_those_of_a_cluster(mixture_page: Path, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"--workers 2 are processes of this machine.*say one of the two"):
+        executor_for(load_mixture(mixture_page), tmp_path, cluster="away.yaml", workers=2)
+
+
 @pytest.mark.parametrize("error", [DataError("shard 7 is tired"), OSError(errno.ENOSPC, "No space left on device", "x.bin")])
 def test_an_error_of_a_job_is_raised_here_as_itself(error: Exception, on_ray: Executor, tmp_path: Path) -> None:
     log = tmp_path / "log"
