@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -41,12 +41,14 @@ def held(cache: Path) -> Iterator[None]:
 
 
 def child_of(pid: int, but: Collection[Process] = ()) -> Process:
-    """The process that this one has started, once there is one."""
+    """The preparation that this one has started, once there is one; this one may have other children."""
     while True:
         root = identify(pid)
         assert root is not None
-        if found := {process for process in with_descendants([root]) if process.alive} - {root, *but}:
-            return found.pop()
+        for process in {process for process in with_descendants([root]) if process.alive} - {root, *but}:
+            with suppress(FileNotFoundError, ProcessLookupError):  # ended since
+                if b"--parent" in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                    return process
         time.sleep(0.05)
 
 
