@@ -27,7 +27,7 @@ from tests.distributed import run_distributed
 NANO = Path(__file__).parents[2] / "model_specs/llama/nano.yaml"
 ENGINES = ("deepspeed", "megatron")
 WORK = Work(
-    spec=str(NANO), precision="bf16", steps=3, sequences=4, micro_batch=2, sequence_length=16, device="cpu", peak_tflops=0.1
+    spec=str(NANO), precision="fp32", steps=3, sequences=4, micro_batch=2, sequence_length=16, device="cpu", peak_tflops=0.1
 )
 
 
@@ -37,7 +37,8 @@ def rows() -> list[Measured]:
 
 
 def test_both_engines_train_the_same_model(rows: list[Measured]) -> None:
-    """On a CPU both engines call the same kernels: far closer than what passes on a GPU."""
+    """On a CPU both engines call the same kernels: far closer than what passes on a GPU. In fp32, since a CPU with units for
+    bf16 rounds the same product differently in other shapes."""
     assert difference(rows[1], rows[0]).largest < 1e-3
     assert disagreements(WORK, rows) == []
     # log V, and half the variance that weights of 0.06 give the logits of 256 normed features.

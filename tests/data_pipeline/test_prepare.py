@@ -38,6 +38,7 @@ def fingerprint_of_page(page: Path, cache: Path) -> str:
 def test_the_folder_holds_what_the_docstring_draws(small: Prepared) -> None:
     assert small.folder.name.startswith("small-")
     names = {path.relative_to(small.folder).as_posix() for path in small.folder.rglob("*") if path.is_file()}
+    names = {name for name in names if "/cache/GPTDataset_indices/" not in name}  # Megatron's, of other tests
     shards = {f"shards/{source}/{split}-00000.{ending}" for source in ("notes", "letters")
               for split in ("train", "validation") for ending in ("bin", "idx", "parquet")}  # fmt: skip
     assert names == shards | {
