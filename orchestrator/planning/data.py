@@ -48,11 +48,11 @@ def mixture_of(loaded: LoadedRun) -> Mixture:
 
 def lengths_of(schedule: Sequence[StageSection], spec: RunSpec[Any]) -> tuple[Lengths, ...]:
     """The lengths of the run's sequences under a mixture's schedule; none where all are `data.sequence_length`."""
+    if all(stage.sequence_length in (None, spec.data.sequence_length) for stage in schedule):
+        return ()
     stages = stages_of(
         schedule, names=(), weights=(), sequence_length=spec.data.sequence_length, batch=spec.training.batch.sequences
     )
-    if all(stage.sequence_length == spec.data.sequence_length for stage in stages):
-        return ()
     firsts = accumulate((stage.samples or 0 for stage in stages[:-1]), initial=0)
     return tuple(
         Lengths(first_sample=first, sequence_length=stage.sequence_length)
