@@ -184,7 +184,7 @@ def test_the_table_is_large_and_every_rule_that_can_be_met_is_in_it() -> None:
     names = [illegal.name for illegal in TABLE]
     assert len(names) == len(set(names)) >= 45
     met = {name for illegal in TABLE for name in broken(illegal)}
-    # No layout changes what a device computes in, or whether documents are kept apart: other tests have those rules.
+    # No layout changes what a device computes in (tests/bad_pages.py) or keeps documents apart (tests/objectives/test_documents.py).
     assert {rule.__name__ for rule in RULES} - met == {"precision_is_supported", "engine_keeps_documents_apart"}
 
 
