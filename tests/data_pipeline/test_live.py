@@ -44,8 +44,9 @@ class Growing:
     def grow(self, waves: int) -> None:
         for line in self.lines[1 : waves + 1]:
             for name in json.loads(line)["files"]:
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(self.whole / name, self.folder / name)
+                if not (self.folder / name).exists():  # nor does a preparation write again what readers have mapped
+                    (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(self.whole / name, self.folder / name)
         partial = self.folder / "partial"
         partial.write_text("".join(f"{line}\n" for line in self.lines[: waves + 1]))
         partial.replace(self.folder / NAME)
