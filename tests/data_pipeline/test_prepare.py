@@ -23,12 +23,11 @@ from data_pipeline.prepare import find_prepared, prepare, request_key, status
 from data_pipeline.prepared import Prepared, open_prepared
 from data_pipeline.progress import told
 from data_pipeline.shards import Shard
-from data_pipeline.sidecar import Sidecar
 from data_pipeline.sources.files import Files
 from data_pipeline.tokenize.encoder import load_encoder
 from data_pipeline.work import Job
 from orchestrator.errors import DataError, OrchestratorError, PageError
-from tests.data_pipeline.conftest import write_texts
+from tests.data_pipeline.conftest import listed_of, write_texts
 
 
 def fingerprint_of_page(page: Path, cache: Path) -> str:
@@ -54,14 +53,14 @@ def test_every_text_is_in_one_split_and_decodes_to_itself(small: Prepared, small
         found = {}
         for prefix in [*small.shards(source.name, "train"), *small.shards(source.name, "validation")]:
             shard = Shard(prefix)
-            sidecar = Sidecar(prefix)
-            assert len(sidecar) == len(shard)
+            listed = listed_of(small, prefix)
+            assert len(listed) == len(shard)
             for number in range(len(shard)):
-                facts = sidecar[number]
-                assert (facts.tokens, facts.start) == (len(shard[number]), shard.starts[number])
-                assert facts.source == source.name
+                facts = listed.facts(number)
+                assert (facts["tokens"], facts["start"]) == (len(shard[number]), shard.starts[number])
+                assert facts["source"] == source.name
                 assert shard[number][-1] == small.end_id
-                found[facts.id] = encoder.decode(shard[number][:-1].tolist())
+                found[facts["id"]] = encoder.decode(shard[number][:-1].tolist())
         assert found == expected
 
 
