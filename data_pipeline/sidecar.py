@@ -21,7 +21,6 @@ needs.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +51,7 @@ def parquet_path(prefix: Path) -> Path:
 
 
 class SidecarWriter:
-    """Writes one sidecar, a group of rows at a time; it appears under its name only when all of it is on disk.
+    """Writes one sidecar, a group of rows at a time. As with a shard, it is the job that is whole on disk or not there.
 
     with SidecarWriter(folder / "train-00000") as sidecar:
         sidecar.add(facts)
@@ -61,11 +60,8 @@ class SidecarWriter:
     def __init__(self, prefix: Path) -> None:
         import pyarrow.parquet
 
-        self.prefix = prefix
-        self._partial = parquet_path(prefix).with_name(f"{parquet_path(prefix).name}.partial")
         self._schema = schema()
-        self._file = self._partial.open("wb")
-        self._writer = pyarrow.parquet.ParquetWriter(self._file, self._schema, compression="zstd")
+        self._writer = pyarrow.parquet.ParquetWriter(str(parquet_path(prefix)), self._schema, compression="zstd")
         self._waiting: list[dict[str, Any]] = []
 
     def add(self, facts: DocumentFacts) -> None:
@@ -75,13 +71,9 @@ class SidecarWriter:
             self._write()
 
     def close(self) -> None:
-        """Writes what waits, forces the file to disk and gives it its name."""
+        """Writes what waits, and the end of the file."""
         self._write()
         self._writer.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._partial.replace(parquet_path(self.prefix))
 
     def __enter__(self) -> SidecarWriter:
         return self
@@ -93,8 +85,6 @@ class SidecarWriter:
             self.close()
         else:
             self._writer.close()
-            self._file.close()
-            self._partial.unlink()
 
     def _write(self) -> None:
         import pyarrow

@@ -1,4 +1,4 @@
-"""A row for each document, whole or not there at all, and readable by any reader of Parquet."""
+"""A row for each document, readable by any reader of Parquet."""
 
 from __future__ import annotations
 
@@ -45,15 +45,6 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     assert pyarrow.parquet.ParquetFile(one).num_row_groups == 3
 
 
-def test_it_has_its_name_only_when_whole(tmp_path: Path) -> None:
-    writer = SidecarWriter(tmp_path / "train")
-    writer.add(facts(1))
-    assert not parquet_path(tmp_path / "train").exists()
-    writer.close()
-    assert [path.name for path in tmp_path.iterdir()] == ["train.parquet"]
-
-
-def test_an_error_leaves_nothing(tmp_path: Path) -> None:
+def test_a_hash_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="non-hexadecimal"), SidecarWriter(tmp_path / "train") as writer:
         writer.add(dataclasses.replace(facts(1), hash="x" * 32))
-    assert list(tmp_path.iterdir()) == []
