@@ -8,12 +8,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from data_pipeline.files import write_file
 from data_pipeline.stored.storage import is_url
 from orchestrator.errors import CommandError
 from orchestrator.registry import nearest
 from orchestrator.spec import ClusterSpec, LoadedCluster, LoadedRun
 from orchestrator.spec.run import RUN_NAME
-from orchestrator.training.rundir import RunDir, write_atomically
+from orchestrator.training.rundir import RunDir
 
 
 def create_run(runs: Path, name: str, run: LoadedRun, cluster: LoadedCluster) -> RunDir:
@@ -24,9 +25,9 @@ def create_run(runs: Path, name: str, run: LoadedRun, cluster: LoadedCluster) ->
     if folder.path.exists():
         raise CommandError(f"{folder.path} exists; continue it with `make resume RUN={name}`, or choose another RUN")
     folder.path.mkdir(parents=True)
-    write_atomically(folder.spec, run.text)
-    write_atomically(folder.cluster, cluster.text)
-    write_atomically(folder.resolved, run.resolved)
+    write_file(folder.spec, run.text)
+    write_file(folder.cluster, cluster.text)
+    write_file(folder.resolved, run.resolved)
     return folder
 
 
@@ -44,7 +45,7 @@ def find_run(runs: Path, name: str | None) -> RunDir:
 
 def write_hardware(run: RunDir, cluster: ClusterSpec) -> None:
     """hardware.json: the cluster page with `local` replaced by what the machine has."""
-    write_atomically(run.hardware, cluster.model_dump_json() + "\n")
+    write_file(run.hardware, cluster.model_dump_json() + "\n")
 
 
 def write_execution(
@@ -61,7 +62,7 @@ def write_execution(
         "until": until,
         "accepted": sorted({*before.get("accepted", ()), *accepted}),
     }
-    write_atomically(run.execution, json.dumps(record, indent=1) + "\n")
+    write_file(run.execution, json.dumps(record, indent=1) + "\n")
 
 
 def _git_commit() -> str | None:
