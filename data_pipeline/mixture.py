@@ -86,9 +86,10 @@ def unsuited(source: Source, page: Sequence[Step]) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """A mixture page that was read: paths are absolute, `name` is that of its file."""
+    """A mixture page that was read: paths are absolute, `name` is that of its file, and `page` its path."""
 
     name: str
+    page: Path
     sources: tuple[Source, ...]
     tokenizer: TokenizerSection
     validation: ValidationSection
@@ -145,6 +146,7 @@ def load_mixture(name_or_path: str | Path) -> Mixture:
     _check(sources, page, tree)
     return Mixture(
         name=path.stem,
+        page=path.resolve(),
         sources=sources,
         tokenizer=tokenizer,
         validation=page.validation,

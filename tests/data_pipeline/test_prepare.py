@@ -7,6 +7,7 @@ import fcntl
 import json
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -217,6 +218,57 @@ def test_a_failed_preparation_leaves_nothing_that_looks_prepared_and_loses_nothi
     for kind in (Clean, Write, Train):
         monkeypatch.setattr(kind, "run", fail)
     assert prepare(mixture, tmp_path / "cache").sources
+
+
+def names_of_jobs(cache: Path) -> set[str]:
+    return {path.parent.name for path in cache.glob(".work/small/*/receipt.json")}
+
+
+def test_pages_of_one_name_do_not_remove_each_others_work(tmp_path: Path, monkeypatch: Any) -> None:
+    """A page in another folder took the work of an interrupted one for that of its own past, and removed it when it was done."""
+    cache = tmp_path / "cache"
+    mine, other = (write_texts(tmp_path / name, notes=notes) for name, notes in (("mine", 120), ("other", 90)))
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "fingerprint_of", raises(OSError("interrupted")))
+        with pytest.raises(OSError, match="interrupted"):
+            prepare(load_mixture(mine), cache)
+    work = names_of_jobs(cache)
+    prepare(load_mixture(other), cache)
+    assert work < names_of_jobs(cache)
+    mine.write_text(mine.read_text().replace("weight: 0.75", "weight: 0.5"))  # and what it does not change is found
+    with monkeypatch.context() as patch:
+        patch.setattr(Clean, "run", raises(AssertionError("done again")))
+        prepare(load_mixture(mine), cache)
+    assert len(list(cache.glob("small-*/prepared.json"))) == 2
+
+
+def test_the_work_of_a_page_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+    mine, other = (write_texts(tmp_path / name, notes=notes) for name, notes in (("mine", 120), ("other", 90)))
+    prepare(load_mixture(mine), tmp_path / "cache")
+    mine.unlink()
+    for cache in (tmp_path / "cache", tmp_path / "alone"):
+        prepare(load_mixture(other), cache)
+    assert names_of_jobs(tmp_path / "cache") == names_of_jobs(tmp_path / "alone")
+
+
+def test_who_waits_is_told_for_what(tmp_path: Path) -> None:
+    page, cache, said = write_texts(tmp_path / "texts"), tmp_path / "cache", list[str]()
+    cache.mkdir()
+    with ThreadPoolExecutor(1) as threads:
+        with (cache / ".small.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            waits = threads.submit(prepare, load_mixture(page), cache, told(said.append))
+            while not said:
+                time.sleep(0.01)
+        assert waits.result().name == "small"
+    assert said[0] == f"another process is preparing a mixture called 'small' in {cache}; waiting for it"
+
+
+def raises(error: BaseException) -> Callable[..., Any]:
+    def do(*_: Any) -> Any:
+        raise error
+
+    return do
 
 
 def test_without_locks_all_do_the_same(tmp_path: Path, monkeypatch: Any) -> None:
