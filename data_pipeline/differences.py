@@ -50,7 +50,7 @@ def _is_prepared(side: str) -> bool:
 def _page(name: str) -> dict[str, Any]:
     mixture = load_mixture(name)
     values = {**vars(mixture), "sources": {source.name: source for source in mixture.sources}}
-    return {key: _plain(value) for key, value in values.items() if key != "name"}
+    return {key: _plain(value) for key, value in values.items() if key not in ("name", "page")}
 
 
 def _plain(value: Any) -> Any:

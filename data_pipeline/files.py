@@ -38,9 +38,14 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Writes and forces to disk; appears under its name only when whole."""
+    """Writes a small file, in a folder that is made where there is none: a reader sees the old or the new one, never a part.
+
+    When it returns, the file and its name are on disk.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
         partial.write_text(text, "utf-8")
+    force(path.parent)
 
 
 def sha256_of(path: Path) -> str:

@@ -37,8 +37,8 @@ from data_pipeline.sources._catalogue import resolve
 from data_pipeline.steps import STEPS, Step, Wide
 from data_pipeline.tokenize.section import TokenizerSection
 from orchestrator.errors import CommandError, PageError, Problem
-from orchestrator.pages import Bytes, Page, Section, read_page_tree, validate
-from orchestrator.registry import nearest, unknown
+from orchestrator.pages import Bytes, Page, Section, read_page_tree, said_by_name, validate
+from orchestrator.registry import unknown
 
 SHIPPED = Path(__file__).with_name("mixtures")
 
@@ -86,9 +86,10 @@ def unsuited(source: Source, page: Sequence[Step]) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """A mixture page that was read: paths are absolute, `name` is that of its file."""
+    """A mixture page that was read: paths are absolute, `name` is that of its file, and `page` its path."""
 
     name: str
+    page: Path
     sources: tuple[Source, ...]
     tokenizer: TokenizerSection
     validation: ValidationSection
@@ -145,6 +146,7 @@ def load_mixture(name_or_path: str | Path) -> Mixture:
     _check(sources, page, tree)
     return Mixture(
         name=path.stem,
+        page=path.resolve(),
         sources=sources,
         tokenizer=tokenizer,
         validation=page.validation,
@@ -195,17 +197,10 @@ def page_model() -> type[MixturePage]:
 
 
 def _named(said: Any) -> Any:
-    """`name` or `name: {...}` as a section that says its own name."""
-    name, options = next(iter(said.items())) if isinstance(said, dict) and len(said) == 1 else (said, {})
-    if not isinstance(name, str) or (options is not None and not isinstance(options, dict)):
-        raise ValueError("expected the name of a step, or one name with a section; fix: write `- quality: {language: en}`")
-    if name not in STEPS.names():
-        guess = nearest(name, STEPS.names())
-        fix = f"write `{guess}`" if guess else "choose one of these"
-        raise ValueError(f"unknown step {name!r} (there are: {', '.join(STEPS.names())}); fix: {fix}")
-    fields = STEPS.get(name).model_fields
-    missing = [key for key, field in fields.items() if field.is_required() and key != "step" and key not in (options or {})]
+    section = said_by_name(said, STEPS, "step", "- quality: {language: en}")
+    name = section["step"]
+    missing = [key for key, field in STEPS.get(name).model_fields.items() if field.is_required() and key not in section]
     if missing:
         fix = f"write `- {name}: {{{', '.join(f'{key}: ...' for key in missing)}}}`"
         raise ValueError(f"step {name!r} needs {' and '.join(missing)}; fix: {fix}")
-    return {**(options or {}), "step": name}
+    return section

@@ -4,7 +4,7 @@ Whether data is ready is decided from the page and a cheap signature of each sou
 times, versions), never by reading text. Its shards appear in the folder as they are finished; the data is ready
 when `prepared.json` is there, which is written last. All work is kept in `.work/NAME` beside it, so that a
 preparation that was interrupted goes on where it stopped, and a changed page costs what it changes. Callers
-with the same mixture wait for each other at a lock that dies with its process; on a file system without locks they
+with mixtures of one name wait for each other at a lock that dies with its process; on a file system without locks they
 do the same work, and the result is the same.
 """
 
@@ -45,9 +45,9 @@ def prepare(mixture: Mixture, cache: Path, say: Say = lambda event: None, execut
     found = _find(mixture, cache, key)
     if found is not None:
         return found
-    store = Store(cache / ".work" / mixture.name)
+    store = Store(cache / ".work" / mixture.name, mixture.page)
     store.folder.mkdir(parents=True, exist_ok=True)
-    with _lock(cache / f".{mixture.name}.lock", say) as alone:
+    with _lock(cache, mixture.name, say) as alone:
         found = _find(mixture, cache, key)
         if found is not None:
             return found
@@ -166,13 +166,13 @@ def _size_of(folder: Path) -> int:
 
 
 @contextmanager
-def _lock(path: Path, say: Say) -> Iterator[bool]:
-    """Waits for the lock; True when it is held, False on a file system without locks."""
-    with path.open("w") as file:
+def _lock(cache: Path, name: str, say: Say) -> Iterator[bool]:
+    """Waits for the lock of mixtures of this name; True when it is held, False on a file system without locks."""
+    with (cache / f".{name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(Line("another process is preparing the same data; waiting for it"))
+            say(Line(f"another process is preparing a mixture called {name!r} in {cache}; waiting for it"))
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):

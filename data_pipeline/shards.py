@@ -20,7 +20,6 @@ all little-endian. Source: Megatron-LM, megatron/core/datasets/indexed_dataset.p
 
 from __future__ import annotations
 
-import os
 import struct
 from pathlib import Path
 from types import TracebackType
@@ -64,7 +63,7 @@ def index_of(lengths: np.ndarray, dtype: np.dtype[Any]) -> bytes:
 
 
 class ShardWriter:
-    """Writes one shard; its two files appear under their names only when all of it is on disk.
+    """Writes one shard. It is a job that is whole on disk or not there (work/store.py), not each file that a job writes.
 
     with ShardWriter(folder / "train-00000", token_dtype(vocab_size)) as shard:
         shard.add(ids)
@@ -76,7 +75,7 @@ class ShardWriter:
         self.lengths: list[int] = []
         self.tokens = 0
         self._largest = np.iinfo(dtype).max
-        self._bin = _partial(bin_path(prefix)).open("wb", buffering=_BUFFER)
+        self._bin = bin_path(prefix).open("wb", buffering=_BUFFER)
 
     def add(self, ids: np.ndarray) -> None:
         """Appends one document; integer[tokens]. Raises ValueError for an id the token type cannot hold."""
@@ -89,14 +88,9 @@ class ShardWriter:
         self.tokens += ids.size
 
     def close(self) -> None:
-        """Writes the index, forces both files to disk and gives them their names."""
-        with _partial(idx_path(self.prefix)).open("wb") as index:
-            index.write(index_of(np.array(self.lengths, dtype="<i4"), self.dtype))
-            _force(index)
-        _force(self._bin)
+        """Writes what waits, and then the index."""
         self._bin.close()
-        for path in (bin_path(self.prefix), idx_path(self.prefix)):
-            _partial(path).replace(path)
+        idx_path(self.prefix).write_bytes(index_of(np.array(self.lengths, dtype="<i4"), self.dtype))
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -108,7 +102,6 @@ class ShardWriter:
             self.close()
         else:
             self._bin.close()
-            _partial(bin_path(self.prefix)).unlink()
 
 
 class Shard:
@@ -157,15 +150,6 @@ def read_header(head: bytes, size: int, path: Path | str) -> tuple[np.dtype[Any]
     if size not in (expected, expected + sequences):  # + modes, in multimodal data
         raise _damaged(path, f"has {size:,} bytes; {sequences:,} sequences need {expected:,}")
     return _CODES[code], sequences, documents
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f"{path.name}.partial")
-
-
-def _force(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _existing(path: Path) -> Path:

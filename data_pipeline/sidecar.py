@@ -14,26 +14,20 @@ has a row for each document of `PREFIX.bin`, in their order:
     start       int64          the first of them, counted in tokens of the shard
     meta        string         what else the source said of it, as JSON
 
-Any reader of Parquet opens it. Rows are in groups, and a reader takes the groups and columns that it needs.
+Any reader of Parquet opens it; ours is `stored/listed.py`. Rows are in groups, and a reader takes the groups and columns that it
+needs.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
-from orchestrator.errors import DataError
-
 ROWS_IN_A_GROUP = 4096
-_GROUPS_KEPT = 64  # columns of ids that a reader holds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +51,7 @@ def parquet_path(prefix: Path) -> Path:
 
 
 class SidecarWriter:
-    """Writes one sidecar, a group of rows at a time; it appears under its name only when all of it is on disk.
+    """Writes one sidecar, a group of rows at a time. As with a shard, it is the job that is whole on disk or not there.
 
     with SidecarWriter(folder / "train-00000") as sidecar:
         sidecar.add(facts)
@@ -66,11 +60,8 @@ class SidecarWriter:
     def __init__(self, prefix: Path) -> None:
         import pyarrow.parquet
 
-        self.prefix = prefix
-        self._partial = parquet_path(prefix).with_name(f"{parquet_path(prefix).name}.partial")
-        self._schema = _schema()
-        self._file = self._partial.open("wb")
-        self._writer = pyarrow.parquet.ParquetWriter(self._file, self._schema, compression="zstd")
+        self._schema = schema()
+        self._writer = pyarrow.parquet.ParquetWriter(str(parquet_path(prefix)), self._schema, compression="zstd")
         self._waiting: list[dict[str, Any]] = []
 
     def add(self, facts: DocumentFacts) -> None:
@@ -80,13 +71,9 @@ class SidecarWriter:
             self._write()
 
     def close(self) -> None:
-        """Writes what waits, forces the file to disk and gives it its name."""
+        """Writes what waits, and the end of the file."""
         self._write()
         self._writer.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._partial.replace(parquet_path(self.prefix))
 
     def __enter__(self) -> SidecarWriter:
         return self
@@ -98,8 +85,6 @@ class SidecarWriter:
             self.close()
         else:
             self._writer.close()
-            self._file.close()
-            self._partial.unlink()
 
     def _write(self) -> None:
         import pyarrow
@@ -118,83 +103,8 @@ def _row(facts: DocumentFacts) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class Sidecar:
-    """One sidecar; opened when it is first asked, and read by groups of rows. For one thread."""
-
-    def __init__(self, prefix: Path) -> None:
-        self.path = parquet_path(prefix)
-        self._ids_of = lru_cache(maxsize=_GROUPS_KEPT)(self._read_ids)
-
-    def __len__(self) -> int:
-        return int(self._firsts[-1])
-
-    def __getitem__(self, document: int) -> DocumentFacts:
-        """The facts of the document of this number in the shard."""
-        if not 0 <= document < len(self):
-            raise IndexError(f"{self.path} has {len(self):,} documents, none of number {document}")
-        group = int(np.searchsorted(self._firsts, document, side="right")) - 1
-        rows = self._file.read_row_group(group).slice(document - int(self._firsts[group]), 1)
-        row: dict[str, Any] = rows.to_pylist()[0]
-        return DocumentFacts(
-            **{
-                **row, "hash": row["hash"].hex(), "changed_by": tuple(row["changed_by"]),
-                "meta": json.loads(row["meta"]) if row["meta"] else {},
-            }
-        )  # fmt: skip
-
-    @property
-    def ids(self) -> list[str]:
-        """The ids of all documents."""
-        return [name for group in range(len(self._firsts) - 1) for name in self._ids_of(group)]
-
-    def names(self, documents: np.ndarray) -> list[str]:
-        """The ids of the documents of these numbers; integer[n]."""
-        documents = np.asarray(documents, dtype=np.int64)
-        if documents.size and (documents.min() < 0 or documents.max() >= len(self)):
-            raise IndexError(f"{self.path} has {len(self):,} documents; asked for {documents.min()} to {documents.max()}")
-        groups = np.searchsorted(self._firsts, documents, side="right") - 1
-        places = documents - self._firsts[groups]
-        return [self._ids_of(group)[place] for group, place in zip(groups.tolist(), places.tolist(), strict=True)]
-
-    def find(self, id: str) -> list[int]:
-        """The numbers of the documents with this id; reads the column of ids."""
-        import pyarrow.compute
-
-        column = self._file.read(columns=["id"]).column("id")
-        found: list[int] = np.flatnonzero(pyarrow.compute.equal(column, id).to_numpy()).tolist()
-        return found
-
-    @cached_property
-    def _file(self) -> Any:
-        import pyarrow
-        import pyarrow.parquet
-
-        if not self.path.is_file():
-            raise DataError(f"{self.path} is missing; {_REMEDY}")
-        try:
-            file = pyarrow.parquet.ParquetFile(self.path, memory_map=True)
-        except pyarrow.ArrowInvalid as error:
-            raise DataError(f"{self.path} is no Parquet file ({error}); {_REMEDY}") from None
-        if not file.schema_arrow.equals(_schema()):
-            raise DataError(f"{self.path} has other columns than a sidecar ({', '.join(file.schema_arrow.names)}); {_REMEDY}")
-        return file
-
-    @cached_property
-    def _firsts(self) -> np.ndarray:
-        """int64[groups + 1]: the first document of each group of rows, then their number."""
-        facts = self._file.metadata
-        sizes = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
-        return np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))).astype(np.int64)
-
-    def _read_ids(self, group: int) -> list[str]:
-        names: list[str] = self._file.read_row_group(group, columns=["id"]).column("id").to_pylist()
-        return names
-
-
-_REMEDY = "the data is damaged: remove its folder and prepare it again"
-
-
-def _schema() -> Any:
+def schema() -> Any:
+    """The columns of every sidecar, as pyarrow has them."""
     import pyarrow
 
     text = pyarrow.string()

@@ -129,7 +129,7 @@ COMMANDS = {
 @pytest.mark.parametrize("case", COMMANDS)
 def test_a_wrong_command_line_is_one_readable_message(case: str, tmp_path: Path, capsys: Errors) -> None:
     (tmp_path / "nano-2").mkdir()
-    (tmp_path / "nano-2" / "resolved.yaml").touch()
+    (tmp_path / "nano-2" / "execution.json").touch()
     command, says = COMMANDS[case]
     assert cli.main([word.replace("{f}", str(tmp_path)) for word in command]) == 2
     told = capsys.readouterr().err

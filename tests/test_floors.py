@@ -1,7 +1,7 @@
 """The floors of the house: imports only go down, siblings do not meet, heavy libraries live in named rooms.
 
     7  cli
-    6  launch                               the only importer of ray (with data_pipeline/work/ray_data.py)
+    6  launch | arguments                   launch: the only importer of ray (with data_pipeline/work/ray_data.py)
     5  training
     4  engines                              the only importer of deepspeed
     3  models | objectives | probes         torch starts here (and in data_pipeline/loader/)
@@ -34,7 +34,7 @@ FLOOR = {
     "orchestrator.models": 3, "orchestrator.objectives": 3, "orchestrator.probes": 3,
     "orchestrator.engines": 4,
     "orchestrator.training": 5,
-    "orchestrator.launch": 6,
+    "orchestrator.launch": 6, "orchestrator.arguments": 6,
     "orchestrator.cli": 7,
 }  # fmt: skip
 ON_THE_GROUND = {

@@ -121,7 +121,6 @@ class Publisher:
             "files": self._files,
         }  # fmt: skip
         write_file(self._folder / "prepared.json", json.dumps(facts, indent=1))
-        force(self._folder)
         return fingerprint
 
     def _sources(self, records: dict[str, SourceRecord], say: Callable[[Event], None]) -> tuple[PreparedSource, ...]:

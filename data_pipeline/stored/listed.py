@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from data_pipeline.sidecar import schema
 from data_pipeline.stored.storage import Storage
 from orchestrator.errors import DataError
+
+_GROUPS_KEPT = 64  # columns of ids
+_REMEDY = "the data is damaged: remove its folder and prepare it again"
 
 
 class Listed:
@@ -20,7 +24,7 @@ class Listed:
 
     def __init__(self, storage: Storage, shard: str) -> None:
         self._storage, self._name = storage, f"{shard}.parquet"
-        self._ids = lru_cache(maxsize=64)(self._read_ids)
+        self._ids = lru_cache(maxsize=_GROUPS_KEPT)(self._read_ids)
 
     def __len__(self) -> int:
         return int(self._firsts[-1])
@@ -44,6 +48,8 @@ class Listed:
         return [value.hex() for value in values] if name == "hash" else values
 
     def _group(self, document: int) -> int:
+        if not 0 <= document < len(self):
+            raise IndexError(f"{self._name} has {len(self):,} documents, none of number {document}")
         return int(np.searchsorted(self._firsts, document, side="right")) - 1
 
     def _read_ids(self, group: int) -> list[str]:
@@ -56,9 +62,12 @@ class Listed:
         import pyarrow.parquet
 
         try:
-            return pyarrow.parquet.ParquetFile(pyarrow.BufferReader(self._storage.whole(self._name)))
+            file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(self._storage.whole(self._name)))
         except pyarrow.ArrowInvalid as error:
-            raise DataError(f"{self._name} is no Parquet file ({error}); the data is damaged: prepare it again") from None
+            raise DataError(f"{self._name} is no Parquet file ({error}); {_REMEDY}") from None
+        if not file.schema_arrow.equals(schema()):
+            raise DataError(f"{self._name} has other columns than a sidecar ({', '.join(file.schema_arrow.names)}); {_REMEDY}")
+        return file
 
     @cached_property
     def _firsts(self) -> np.ndarray:

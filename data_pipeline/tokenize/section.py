@@ -20,22 +20,13 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from data_pipeline.tokenize.recipes import RECIPES, Recipe
 from orchestrator.errors import PageError, Problem
-from orchestrator.pages import Bytes, Count, Section
-from orchestrator.registry import nearest
+from orchestrator.pages import Bytes, Count, Section, said_by_name
 
 
 def _named(said: Any) -> Any:
-    """`name` or `name: {...}` as a section that says its own name."""
     if isinstance(said, Recipe) or said is None:
         return said
-    name, options = next(iter(said.items())) if isinstance(said, dict) and len(said) == 1 else (said, {})
-    if not isinstance(name, str) or (options is not None and not isinstance(options, dict)):
-        raise ValueError("expected the name of a recipe, or one name with a section; fix: write `train: {wordpiece: {cased: true}}`")
-    if name not in RECIPES.names():
-        guess = nearest(name, RECIPES.names())
-        fix = f"write `{guess}`" if guess else "choose one of these"
-        raise ValueError(f"unknown recipe {name!r} (there are: {', '.join(RECIPES.names())}); fix: {fix}")
-    return {**(options or {}), "recipe": name}
+    return said_by_name(said, RECIPES, "recipe", "train: {wordpiece: {cased: true}}")
 
 
 _members: list[Any] = [RECIPES.get(name) for name in RECIPES.names()]

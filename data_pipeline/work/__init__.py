@@ -7,7 +7,8 @@ never done again, a change is followed by the jobs that it touches and no others
 was started, by which process or on which machine.
 
     job.py        what a job is, and what is left of it
-    store.py      the folder of finished jobs
+    store.py      the folder of finished jobs; wanted.py which of them pages of one name may still need
+    parents.py    ending with the process that started this one
     texts.py      documents on disk between jobs
     executor.py   jobs one after another, or in several processes
     ray_data.py   jobs on a Ray cluster (the only importer of ray in the data pipeline)

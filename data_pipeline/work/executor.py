@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -16,10 +15,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from data_pipeline.progress import Event, Finished, Line, Started, Ticked
 from data_pipeline.work.job import Job, Output
+from data_pipeline.work.parents import live_with
 from data_pipeline.work.store import Store
 from orchestrator.errors import DataError
 
@@ -81,7 +82,7 @@ class InProcesses:
         if self._pool is None:
             context = get_context("spawn")
             here, self._leash = context.Pipe(duplex=False)
-            self._pool = ProcessPoolExecutor(self._number, context, _live_with, (os.getpid(), here))
+            self._pool = ProcessPoolExecutor(self._number, context, _begin, (os.getpid(), here))
         with _interrupts_held():  # a worker begins when there is work for it, and Ctrl-C is for this process alone
             pending: dict[Future[Output], int] = {self._pool.submit(perform_told, jobs[n], store): n for n in chosen}
         try:
@@ -155,13 +156,7 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-def _live_with(parent: int, leash: Any) -> None:
-    """Ends this worker when its parent lets go of the other end of `leash`, or was killed; and gives it one core."""
+def _begin(parent: int, leash: Connection) -> None:
+    """The first thing that a worker does: it has one core, and ends with who started it."""
     os.environ["RAYON_NUM_THREADS"] = "1"
-
-    def watch() -> None:
-        while os.getppid() == parent and not leash.poll(1):
-            pass
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    live_with(parent, leash)

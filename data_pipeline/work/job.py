@@ -34,7 +34,10 @@ class Job(ABC):
 
     @abstractmethod
     def run(self, folder: Path, tick: Tick) -> dict[str, Any]:
-        """Writes its files into the empty `folder`; returns facts for whoever asked."""
+        """Writes its files into the empty `folder`; returns facts for whoever asked.
+
+        The store forces them to disk and gives the folder its name, so that no job does either for a file.
+        """
 
     @cached_property
     def key(self) -> str:

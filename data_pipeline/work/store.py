@@ -4,6 +4,7 @@
       clean-3f0c.../       files of one job, and receipt.json with their sizes and checksums
       .clean-3f0c...-x/    a job in work, or one that died; removed by whoever next holds the lock
       ticks/               how far running jobs are
+      pages/               which jobs each page may still need (wanted.py)
 
 A job's folder is filled under another name, forced to disk and renamed, so it exists whole or not at all. Two who do
 the same job at once both do it right; the second finds the name taken and throws its copy away.
@@ -19,16 +20,21 @@ from pathlib import Path
 
 from data_pipeline.files import force, sha256_of
 from data_pipeline.work.job import Job, Output, Tick
+from data_pipeline.work.wanted import FOLDER, Wanted
 
 _RECEIPT = "receipt.json"
 
 
 class Store:
-    """Finished jobs under `folder`. `used` are the names that this store was asked for."""
+    """Finished jobs under `folder`, which pages of one name share; `page` is the one whose jobs are asked for.
 
-    def __init__(self, folder: Path) -> None:
+    `used` are the names that this store was asked for.
+    """
+
+    def __init__(self, folder: Path, page: Path | None = None) -> None:
         self.folder = folder
         self.used: set[str] = set()
+        self._wanted = Wanted(folder, page) if page is not None else None
 
     def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
         return Store, (self.folder,)
@@ -36,6 +42,8 @@ class Store:
     def find(self, job: Job) -> Output | None:
         """What is left of the job, if it was done and its files are there."""
         name = name_of(job)
+        if self._wanted is not None and name not in self.used:
+            self._wanted.add(name)
         self.used.add(name)
         return _read(self.folder / name)
 
@@ -84,9 +92,13 @@ class Store:
         shutil.rmtree(self.folder / "ticks", ignore_errors=True)
 
     def forget_unused(self) -> None:
-        """Removes finished jobs that this store was not asked for: of an earlier page, or of texts that changed."""
+        """Removes finished jobs that this store was not asked for, here or for another page: of texts or a page that changed."""
+        kept = self.used
+        if self._wanted is not None:
+            self._wanted.settle(self.used)
+            kept = {FOLDER, *self.used, *self._wanted.by_others()}
         for path in self.folder.iterdir():
-            if path.name not in self.used:
+            if path.name not in kept:
                 shutil.rmtree(path)
 
 

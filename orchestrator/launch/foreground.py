@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from data_pipeline.files import write_file
 from data_pipeline.prepare import find_admitted, find_prepared, prepare
 from data_pipeline.prepared import Prepared
 from data_pipeline.progress import told
@@ -41,7 +42,7 @@ from orchestrator.spec.load import problem_at
 from orchestrator.training.checkpoint.manifest import find
 from orchestrator.training.create import create_run, find_run, write_execution, write_hardware
 from orchestrator.training.resume import require_same_experiment
-from orchestrator.training.rundir import RunDir, last_line, read_lines, write_atomically
+from orchestrator.training.rundir import RunDir, last_line, read_lines
 from orchestrator.training.views.progress import ProgressView
 from orchestrator.training.views.wandb import WandbView
 
@@ -97,8 +98,8 @@ def resume(
         fingerprint = saved[0].data_fingerprint
         folder = find_admitted(places.data, fingerprint) if live else find_prepared(places.data, fingerprint).folder
     _show(console, render(plan, f"{run.name}: continued from step {saved[0].step if saved else 0}", width=console.width))
-    write_atomically(run.resolved, loaded.resolved)
-    write_atomically(run.cluster, hardware.text)
+    write_file(run.resolved, loaded.resolved)
+    write_file(run.cluster, hardware.text)
     write_execution(run, data=folder, overrides=said, until=until, accepted=accepted, cluster=cluster or "")
     run.event("replanned", layout=plan.as_dict()["layout"])
     with _streaming(loaded, places.data, console, Path(folder)) if live else nullcontext() as preparation:

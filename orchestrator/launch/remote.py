@@ -20,7 +20,7 @@ from orchestrator.launch.machine import this_machine
 from orchestrator.launch.planned import plan_for
 from orchestrator.planning.data import mixture_of
 from orchestrator.spec import load_cluster, load_run
-from orchestrator.spec.run import RUN_NAME
+from orchestrator.training.create import require_free
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +56,7 @@ def submit(
     plan = plan_for(loaded, ground(hardware.spec, this_machine()), hardware)
     mixture_of(loaded)
     name = name or default_name(spec)
-    if not RUN_NAME.fullmatch(name):
-        raise CommandError(f"run name {name!r}: use up to 100 letters, digits, '.', '_' and '-', a letter or digit first")
-    if (runs / name).exists():
-        raise CommandError(f"{runs / name} exists; continue it with `make resume RUN={name}`, or choose another RUN")
+    require_free(runs, name)
     arguments = [
         "train", "--spec", _shipped(spec, root), "--cluster", _shipped(page, root), "--run", name,
         "--runs", str(runs.absolute()), "--data", str(data.absolute()), "--address", "auto",

@@ -7,6 +7,7 @@ Training systems lose days to pages that almost work: a misspelt key that is sil
     syntax.py    PyYAML's syntax errors in plain words
     overrides.py `a.b=3` on the command line, applied to the tree before validation
     section.py   the base of everything that a page can say
+    named.py     a section by its name: `wordpiece: {cased: true}`
     explain.py   pydantic's findings -> problems in the user's words, with the nearest fix
     resolved.py  a validated page written back, each value with where it came from
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from orchestrator.pages.explain import validate
+from orchestrator.pages.named import said_by_name
 from orchestrator.pages.overrides import Override, apply_overrides, parse_overrides
 from orchestrator.pages.resolved import render_resolved
 from orchestrator.pages.section import Bytes, Count, Duration, Length, Section
@@ -24,7 +26,7 @@ from orchestrator.pages.tree import Page, parse_page, read_page_tree
 
 __all__ = [
     "Bytes", "Count", "Duration", "Length", "Override", "Page", "Section", "apply_overrides", "parse_overrides",
-    "parse_page", "read_page", "read_page_tree", "render_resolved", "validate",
+    "parse_page", "read_page", "read_page_tree", "render_resolved", "said_by_name", "validate",
 ]  # fmt: skip
 
 

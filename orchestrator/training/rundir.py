@@ -16,6 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_pipeline.files import write_file
+
+write_atomically = write_file  # as worker.py calls it
+
 
 @dataclass(frozen=True)
 class RunDir:
@@ -150,24 +154,3 @@ def last_line(path: Path) -> dict[str, Any] | None:
             if size >= end:
                 return None
             size *= 4
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a whole small file so that a reader sees the old or the new one, never a part; fsynced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Makes the bytes of a file durable, or the names created or renamed in a folder."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

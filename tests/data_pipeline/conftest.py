@@ -11,6 +11,8 @@ import pytest
 from data_pipeline.mixture import load_mixture
 from data_pipeline.prepare import prepare
 from data_pipeline.prepared import Prepared
+from data_pipeline.stored.listed import Listed
+from data_pipeline.stored.storage import Here
 
 WORDS = [
     "the",
@@ -55,6 +57,11 @@ def write_texts(folder: Path, *, notes: int = 120, letters: int = 60) -> Path:
     (folder / "letters.txt").write_text("\n\n".join(pieces))
     (folder / "small.yaml").write_text(PAGE)
     return folder / "small.yaml"
+
+
+def listed_of(prepared: Prepared, prefix: Path) -> Listed:
+    """What is on record of the documents of a shard."""
+    return Listed(Here(prepared.folder, prepared.files), prefix.relative_to(prepared.folder).as_posix())
 
 
 @pytest.fixture(scope="session")

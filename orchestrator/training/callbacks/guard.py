@@ -12,9 +12,9 @@ from dataclasses import asdict
 
 import numpy as np
 
+from data_pipeline.files import write_file
 from orchestrator.errors import NonFiniteLoss
 from orchestrator.training.run import Callback, Run, Step
-from orchestrator.training.rundir import write_atomically
 
 
 class Guard(Callback):
@@ -35,7 +35,7 @@ class Guard(Callback):
                 "terms": {name: repr(value) for name, value in report.terms.items()},
                 "samples": [asdict(origin) for origin in run.loader.describe(samples)],
             }
-            write_atomically(path, json.dumps(evidence, ensure_ascii=False, indent=1) + "\n")
+            write_file(path, json.dumps(evidence, ensure_ascii=False, indent=1) + "\n")
         raise NonFiniteLoss(
             f"step {step.number}: loss {report.loss}, gradient norm {report.grad_norm} at lr {step.lr:.3g}; the weights were not"
             f" changed by this step. Evidence: {path}. Lower optimizer.lr or lengthen schedule.warmup, and resume from the last checkpoint"

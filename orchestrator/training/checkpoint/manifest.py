@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.training.rundir import write_atomically
+from data_pipeline.files import write_file
 
 MANIFEST = "manifest.json"
 FORMAT = 2
@@ -56,7 +56,7 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Writes the file, sealed with the SHA-256 of its own text."""
         text = json.dumps(asdict(self), ensure_ascii=False)
-        write_atomically(folder / MANIFEST, f'{{"sha256": "{_seal(text)}",\n"manifest": {text}}}\n')
+        write_file(folder / MANIFEST, f'{{"sha256": "{_seal(text)}",\n"manifest": {text}}}\n')
 
 
 @dataclass(frozen=True, kw_only=True)

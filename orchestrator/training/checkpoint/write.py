@@ -22,12 +22,12 @@ from torch.distributed.checkpoint.planner import SavePlan
 from torch.distributed.checkpoint.storage import WriteResult
 from torch.utils.serialization import config
 
+from data_pipeline.files import force
 from orchestrator.engines.boxes import Box, ShardedState
 from orchestrator.errors import CheckpointError
 from orchestrator.training.checkpoint.manifest import File, Manifest, checksum, folder_of
 from orchestrator.training.checkpoint.planners import SaveBoxes
 from orchestrator.training.gang import Gang
-from orchestrator.training.rundir import sync
 from orchestrator.units import format_bytes
 
 MARGIN = 16 * 2**20
@@ -111,7 +111,7 @@ def _complete(folder: Path, shards: Sequence[Shard | str], manifest: Manifest) -
         FileSystemWriter(folder).finish(metadata, [shard.results for shard in written])
         manifest = replace(manifest, files=(*(shard.file for shard in written), _sealed(folder / METADATA)))
         manifest.write(folder)
-        sync(folder.parent)
+        force(folder.parent)
     except (OSError, ValueError) as error:  # ValueError: DCP finds blocks that overlap, or leave a hole
         failures = [f"{folder}: {_cause(error)}"]
     return failures, manifest
@@ -120,10 +120,10 @@ def _complete(folder: Path, shards: Sequence[Shard | str], manifest: Manifest) -
 def _sealed(path: Path) -> File:
     """The entry of a file, which is then on disk: one thread waits for the disk while the other computes."""
     with ThreadPoolExecutor(max_workers=1) as pool:
-        synced = pool.submit(sync, path)
+        synced = pool.submit(force, path)
         entry = File(name=path.name, size=path.stat().st_size, sha256=checksum(path))
         synced.result()
-    sync(path.parent)
+    force(path.parent)
     return entry
 
 
