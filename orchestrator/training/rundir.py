@@ -16,10 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_pipeline.files import write_file
-
-write_atomically = write_file  # as worker.py calls it
-
 
 @dataclass(frozen=True)
 class RunDir:

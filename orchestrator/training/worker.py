@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from data_pipeline.files import write_file
 from data_pipeline.loader import Loader
 from data_pipeline.stored.live import Live
 from data_pipeline.stored.orders import order_of, own_order, require_enough, stages_said
@@ -42,7 +43,7 @@ from orchestrator.training.hosts import require_groups_on_one_node
 from orchestrator.training.loop import train_steps
 from orchestrator.training.resume import require_same_data, require_same_experiment
 from orchestrator.training.run import Callback, Run
-from orchestrator.training.rundir import RunDir, cut_torn_tail, read_lines, write_atomically
+from orchestrator.training.rundir import RunDir, cut_torn_tail, read_lines
 
 
 def train(
@@ -166,8 +167,8 @@ def _begin(run: Run) -> None:
 def _announce(run: Run, restored: Manifest | None, nodes: list[str]) -> None:
     if not run.gang.leads:
         return
-    write_atomically(run.dir.plan, json.dumps(run.plan.as_dict(), indent=1) + "\n")
-    write_atomically(run.dir.plan.with_name(f"plan-{run.attempt}.json"), json.dumps(run.plan.as_dict(), indent=1) + "\n")
+    write_file(run.dir.plan, json.dumps(run.plan.as_dict(), indent=1) + "\n")
+    write_file(run.dir.plan.with_name(f"plan-{run.attempt}.json"), json.dumps(run.plan.as_dict(), indent=1) + "\n")
     run.dir.event(
         "restored" if restored else "placed", step=run.step, attempt=run.attempt, world_size=run.gang.world_size,
         layout=run.plan.as_dict()["layout"], hosts=nodes,
