@@ -55,6 +55,24 @@ def test_a_finished_run_leaves_everything_it_promises(straight: RunDir) -> None:
     assert len(events(straight, "sampled")) == 1
 
 
+def test_packed_documents_are_one_curve_too(site: Site) -> None:
+    """Two ranks have other shares of each step's padding than one, and find the packing that the first attempt kept."""
+    packing = ["data.packing=best_fit", "data.documents=apart"]
+    alone = site.start("packed", REFERENCE, *packing)
+    assert train(str(alone.path))["outcome"] == "finished"
+    kept = sorted(path.name for path in alone.order.iterdir())
+    assert len(kept) == 2
+    run = site.start("packed again", REFERENCE, *packing, until=4)
+    assert train(str(run.path))["outcome"] == "paused"
+    world_size, layout = LAYOUTS["zero1 x2"]
+    assert run_ranks(site.again(run, *layout, until=8), world_size)["outcome"] == "paused"
+    assert sorted(path.name for path in run.order.iterdir()) == kept
+    assert run_ranks(site.again(run, REFERENCE, "parallelism.data=auto parallelism.zero=auto"), 1)["outcome"] == "finished"
+    assert losses(run)[:4] == losses(alone)[:4]
+    assert losses(run) == pytest.approx(losses(alone), rel=0, abs=1e-5)
+    assert run.ledger.read_bytes() == alone.ledger.read_bytes()
+
+
 def test_the_ledger_shows_every_sample_once(straight: RunDir) -> None:
     assert ledger_samples(straight) == list(range(12 * 8))
 
