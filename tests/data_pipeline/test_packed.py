@@ -80,13 +80,13 @@ def test_an_epoch_reads_every_token_of_every_document_once(prepared: Prepared, l
 
 @pytest.mark.parametrize("length", [1, 7, LENGTH])
 def test_a_document_is_found_in_every_sample_that_holds_it(prepared: Prepared, length: int) -> None:
-    order, samples = packed(prepared, length), 1500
+    order, samples = packed(prepared, length), 600
     reader = loader(prepared, order, length)._reader
     holds: dict[tuple[str, str], set[tuple[int, int, int]]] = {}
     for origin in reader.describe(np.arange(samples)):
         for span in origin.spans:
             holds.setdefault((origin.source, span.document), set()).add((origin.sample, span.start, span.end))
-    for (source, document), expected in sorted(holds.items())[::5]:
+    for (source, document), expected in sorted(holds.items())[::20]:
         [found] = [each for each in find_document(prepared, Here(prepared.folder, prepared.files), document) if each.source == source]
         got = occurrences(reader, found, samples)
         assert [(each.sample, each.start, each.end) for each in got] == sorted(expected)
@@ -128,9 +128,9 @@ def test_a_target_weighs_something_where_it_is_no_padding(prepared: Prepared) ->
     assert weights.tolist() == [[1.5] * (filled - 1) + [0.0] * (LENGTH + 1 - filled) for filled in batch.filled.tolist()]
 
 
-@pytest.mark.parametrize("apart", [False, True])
-def test_processes_give_what_threads_give(prepared: Prepared, tmp_path: Path, apart: bool) -> None:
-    ours = loader(prepared, packed(prepared, cache=tmp_path), apart=apart)
+def test_processes_give_what_threads_give(prepared: Prepared, tmp_path: Path) -> None:
+    """Tokens and lengths alone: the array between them, the documents, is not there."""
+    ours = loader(prepared, packed(prepared, cache=tmp_path), apart=False)
     arrays = [np.arange(8) + 8 * number for number in range(3)]
     threads = list(ours.batches(arrays, workers=2, ahead=2))
     for one, other in zip(threads, ours.batches(arrays, workers=1, by="processes"), strict=True):
@@ -138,8 +138,8 @@ def test_processes_give_what_threads_give(prepared: Prepared, tmp_path: Path, ap
         assert one.filled is not None
         assert other.filled is not None
         assert one.filled.equal(other.filled)
-        assert (one.documents is None, other.documents is None) == (not apart, not apart)
-        assert one.documents is None or one.documents.equal(other.documents)
+        assert one.documents is None
+        assert other.documents is None
 
 
 def test_packings_are_kept_one_a_shard_and_found_again(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,14 +50,13 @@ def step_of(case: Case, documents: bool, balanced: bool = True) -> list[float]:
 
 
 LAYOUTS = [
-    Case(engine="deepspeed", workers=2, zero=1), Case(engine="deepspeed", workers=2, zero=3, micro_batch=2),
-    megatron(workers=2), megatron(workers=2, tensor=2, sequence_parallel=True), megatron(workers=2, pipeline=2),
-    megatron(workers=2, context=2),
+    (Case(engine="deepspeed", workers=2, zero=1), True), (Case(engine="deepspeed", workers=2, zero=3, micro_batch=2), False),
+    (megatron(workers=2), False), (megatron(workers=2, tensor=2, sequence_parallel=True), True),
+    (megatron(workers=2, pipeline=2), False), (megatron(workers=2, context=2), True),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("documents", [False, True], ids=["one text", "documents apart"])
-@pytest.mark.parametrize("case", LAYOUTS, ids=str)
+@pytest.mark.parametrize(("case", "documents"), LAYOUTS, ids=str)
 def test_padded_samples_train_alike_on_every_layout(case: Case, documents: bool) -> None:
     [expected] = run_distributed(step_of, 1, replace(REFERENCE, micro_batch=8), documents)
     for found in run_distributed(step_of, 2, case, documents):

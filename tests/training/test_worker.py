@@ -62,7 +62,7 @@ def test_packed_documents_are_one_curve_too(site: Site) -> None:
     assert train(str(alone.path))["outcome"] == "finished"
     kept = sorted(path.name for path in alone.order.iterdir())
     assert len(kept) == 2
-    run = site.start("packed again", REFERENCE, *packing, until=4)
+    run = site.start("packed-again", REFERENCE, *packing, until=4)
     assert train(str(run.path))["outcome"] == "paused"
     world_size, layout = LAYOUTS["zero1 x2"]
     assert run_ranks(site.again(run, *layout, until=8), world_size)["outcome"] == "paused"
