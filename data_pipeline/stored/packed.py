@@ -132,10 +132,11 @@ class Packed:
     def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
         epochs, length = epochs_reached(self.samples, source, samples), self._length
         numbers = self.sources[source].find(start, end)
-        found = [
-            self.samples.find(source, number * length + 1, number * length + 2, epochs=epochs) for number in numbers.tolist()
-        ]
-        every = np.unique(np.concatenate([*found, np.empty(0, dtype=np.int64)]))
+        found = [np.empty(0, dtype=np.int64)]
+        for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else ():
+            first, last = int(run[0]), int(run[-1])  # a long document fills samples in a row
+            found.append(self.samples.find(source, first * length + 1, last * length + 2, epochs=epochs))
+        every = np.unique(np.concatenate(found))
         every = every[every < samples]
         return every[np.isin(self._locate(every)[1], numbers)]  # of sequences of one token, `find` gives the next sample too
 
