@@ -103,8 +103,8 @@ def compare(folder: Path, options: argparse.Namespace) -> int:
     here = Here(prepared.folder, prepared.files)
     said = {"sequence_length": options.length, "seed": SEED}
 
-    def loader(order: Any, storage: Any, apart: bool = False) -> Loader:
-        made_order = order_of(order, prepared, here, **said, samples=available, batch=1)
+    def loader(order: Any, storage: Any, apart: bool = False, packing: Any = None) -> Loader:
+        made_order = order_of(order, prepared, here, **said, samples=available, batch=1, packing=packing)
         return Loader(prepared, **said, storage=storage, order=made_order, apart=apart)
 
     def far(name: str, block: int) -> There:
@@ -115,6 +115,7 @@ def compare(folder: Path, options: argparse.Namespace) -> int:
     dataset = megatron(prepared, options.length, available)
     own, theirs = loader(None, here), loader("megatron", here)
     np.testing.assert_array_equal(theirs.tokens(numbers[:50])[:, :-1], np.stack([dataset[each]["tokens"] for each in numbers[:50].tolist()]))
+    packed, packed_apart = (loader(None, here, apart=apart, packing="best_fit") for apart in (False, True))
     streamed = {f"read, streamed, blocks of {block // 1024} KiB": loader(None, far(str(block), block)) for block in (LARGE_BLOCK, SMALL_BLOCK)}
     print("first pass, every block fetched (from this disk):")
     for name, each in streamed.items():
@@ -128,6 +129,8 @@ def compare(folder: Path, options: argparse.Namespace) -> int:
             "read, own order": lambda: read(own, batches),
             "read, order: megatron": lambda: read(theirs, batches),
             "read, own order, documents apart": lambda: read(loader(None, here, apart=True), batches),
+            "read, packed": lambda: read(packed, batches),
+            "read, packed, documents apart": lambda: read(packed_apart, batches),
             **{f"{name}, held": lambda each=each: read(each, batches) for name, each in streamed.items()},
         },
         options.runs,

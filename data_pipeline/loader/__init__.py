@@ -1,6 +1,6 @@
 """Samples of prepared data as tensors, read ahead of the training step that takes them.
 
-    samples.py      tokens, and where one document of a sample ends and the next begins
+    samples.py      tokens, where one document of a sample ends and the next begins, what is padding
     read_ahead.py   batches read before they are asked for, in threads or in processes
 
 What a sample holds is decided by `data_pipeline.order`, where its bytes lie by `data_pipeline.stored`. This
@@ -23,7 +23,7 @@ from data_pipeline.order import validation_windows
 from data_pipeline.prepared import Prepared
 from data_pipeline.stored.live import Live
 from data_pipeline.stored.orders import Listed, own_order
-from data_pipeline.stored.reader import Order, Origin, SampleReader, Span
+from data_pipeline.stored.reader import Arrays, Order, Origin, SampleReader, Span
 from data_pipeline.stored.storage import Here, Storage
 
 __all__ = ["Loader", "Origin", "Samples", "Span"]
@@ -60,6 +60,16 @@ class Loader:
         """The samples with these global numbers; int64[n] -> LongTensor[n, s + 1]."""
         return torch.from_numpy(self._reader.tokens(indices))
 
+    def rows(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        """The tokens of each of these samples, without padding."""
+        tokens, filled = self._reader.tokens(indices), self.order.filled(indices)
+        yield from tokens if filled is None else (row[:count] for row, count in zip(tokens, filled.tolist(), strict=True))
+
+    def targets(self, indices: np.ndarray) -> int | None:
+        """How many tokens are predicted in these samples; None where none of them has padding, and so all of s."""
+        filled = self.order.filled(indices)
+        return None if filled is None else int((filled - 1).sum())
+
     def batches(
         self, index_arrays: Iterable[np.ndarray], *, workers: int = 2, ahead: int = 4, by: Literal["threads", "processes"] = "threads"
     ) -> Iterator[Samples]:
@@ -68,14 +78,14 @@ class Loader:
         The result depends on none of the three. An error of a worker is raised here, in its turn; closing
         the iterator (or leaving it to be collected) ends the workers.
         """
-        read = partial(_read, self.apart, self._reader)
+        read = partial(self._reader.read, apart=self.apart)
         if by == "threads" or workers == 0:
             found = in_threads(read, index_arrays, workers=workers, ahead=ahead, there=self._there)
         else:
             found = in_processes(partial(partial, read), index_arrays, workers=workers, ahead=ahead, there=self._there)
         with closing(found):
-            for tokens, documents in found:
-                yield _as_samples(tokens, documents)
+            for arrays in found:
+                yield _as_samples(arrays)
 
     def there(self, samples: int) -> bool:
         """Whether so many samples can be read without waiting for their preparation."""
@@ -98,18 +108,14 @@ class Loader:
         )
         listed = Listed(source=source, start=start, length=self.sequence_length + 1)
         reader = SampleReader(self.prepared, self.storage, listed, "validation")
-        return _as_samples(*_read(self.apart, reader, np.arange(len(start))))
+        return _as_samples(reader.read(np.arange(len(start)), apart=self.apart))
 
     def describe(self, indices: np.ndarray) -> list[Origin]:
-        """Documents and spans of these samples; the spans of a sample, joined, are its tokens."""
+        """Documents and spans of these samples; the spans of a sample, joined, are its tokens without padding."""
         return self._reader.describe(indices)
 
 
-def _read(apart: bool, reader: SampleReader | Live, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    return reader.tokens_and_documents(indices) if apart else (reader.tokens(indices), None)
-
-
-def _as_samples(tokens: np.ndarray, documents: np.ndarray | None) -> Samples:
-    return Samples(
-        tokens=torch.from_numpy(tokens), documents=None if documents is None else torch.from_numpy(documents)
-    )
+def _as_samples(arrays: Arrays) -> Samples:
+    tokens, documents, filled = (None if array is None else torch.from_numpy(array) for array in arrays)
+    assert tokens is not None
+    return Samples(tokens=tokens, documents=documents, filled=filled)

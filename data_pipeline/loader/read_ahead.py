@@ -17,11 +17,12 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing.shared_memory import SharedMemory
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
-Arrays = tuple[np.ndarray, np.ndarray | None]
+from data_pipeline.stored.reader import Arrays
+
 R = TypeVar("R")
 
 
@@ -98,10 +99,10 @@ def _in_turn(
 
 @dataclass(frozen=True, kw_only=True)
 class _Handed:
-    """Arrays that lie one after another in shared memory of this name: the shape and type of each."""
+    """Arrays that lie one after another in shared memory of this name: the shape and type of each; None for one that is not there."""
 
     name: str
-    arrays: tuple[tuple[tuple[int, ...], str], ...]
+    arrays: tuple[tuple[tuple[int, ...], str] | None, ...]
 
 
 _reader: list[Callable[[np.ndarray], Arrays]] = []
@@ -114,7 +115,8 @@ def _begin(make: Callable[[], Callable[[np.ndarray], Arrays]]) -> None:
 
 
 def _hand_over(asked: np.ndarray) -> _Handed:
-    arrays = [array for array in _reader[0](asked) if array is not None]
+    read = _reader[0](asked)
+    arrays = [array for array in read if array is not None]
     name = f"samples-{os.getppid()}-{os.getpid()}-{next(_number)}"
     memory = SharedMemory(name, create=True, size=max(1, sum(array.nbytes for array in arrays)))
     at = 0
@@ -122,17 +124,21 @@ def _hand_over(asked: np.ndarray) -> _Handed:
         np.ndarray(array.shape, array.dtype, memory.buf, at)[...] = array
         at += array.nbytes
     memory.close()
-    return _Handed(name=memory.name, arrays=tuple((array.shape, array.dtype.str) for array in arrays))
+    return _Handed(name=memory.name, arrays=tuple(None if array is None else (array.shape, array.dtype.str) for array in read))
 
 
 def _taken(handed: _Handed) -> Arrays:
     """Copies of the arrays; the shared memory is gone."""
     memory = SharedMemory(name=handed.name)
-    arrays: list[np.ndarray] = []
+    arrays: list[np.ndarray | None] = []
     at = 0
-    for shape, dtype in handed.arrays:
-        arrays.append(np.ndarray(shape, dtype, memory.buf, at).copy())
-        at += arrays[-1].nbytes
+    for said in handed.arrays:
+        if said is None:
+            arrays.append(None)
+            continue
+        array = np.ndarray(*said, memory.buf, at).copy()
+        arrays.append(array)
+        at += array.nbytes
     memory.close()
     memory.unlink()
-    return arrays[0], arrays[1] if len(arrays) > 1 else None
+    return cast("Arrays", tuple(arrays))

@@ -11,10 +11,11 @@ lengths alone), and kept as two arrays that are memory-mapped: some 12 bytes a p
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 
@@ -37,12 +38,6 @@ class Packing:
     def __len__(self) -> int:
         return len(self.ends) - 1
 
-    @property
-    def waste(self) -> float:
-        """The part of all places that is padding."""
-        used = int((self.pieces[:, 2].astype(np.int64) - self.pieces[:, 1]).sum())
-        return 1 - used / max(len(self) * self.capacity, 1)
-
     def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """int64[n] -> (row int64[m], pieces int32[m, 3]): row k of those asked for is its pieces in turn."""
         counts = self.ends[samples + 1] - self.ends[samples]
@@ -50,13 +45,23 @@ class Packing:
         within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
         return rows, np.asarray(self.pieces[self.ends[samples][rows] + within])
 
+    def filled(self, samples: np.ndarray) -> np.ndarray:
+        """int64[n]: the tokens in each of these samples."""
+        rows, pieces = self.locate(samples)
+        return np.bincount(rows, weights=pieces[:, 2] - pieces[:, 1], minlength=len(samples)).astype(np.int64)
+
     def save(self, folder: Path) -> None:
-        """Writes the two arrays; the folder appears under its name when it is whole."""
-        made = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+        """Writes the two arrays; the folder appears under its name when it is whole, and the first of several stays."""
+        made = folder.with_name(f"{folder.name}.{uuid4().hex}.partial")
         made.mkdir(parents=True)
         np.save(made / "pieces.npy", self.pieces)
         np.save(made / "ends.npy", self.ends)
-        made.rename(folder)
+        try:
+            made.rename(folder)
+        except OSError:
+            shutil.rmtree(made)
+            if not folder.is_dir():
+                raise
 
 
 def load_packing(folder: Path, capacity: int) -> Packing:

@@ -6,6 +6,7 @@ taken. The counts are those of the order itself, worked out from its segments: a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,12 @@ def forecast(order: SampleOrder, samples: int) -> tuple[SourceForecast, ...]:
         )
         for source, name in enumerate(order.names)
     )
+
+
+def epochs_reached(order: SampleOrder, source: int, samples: int) -> range:
+    """The epochs in which the first `samples` samples, or as many as there are, may read a source."""
+    most = samples if order.samples is None else min(samples, order.samples)
+    return range(math.floor(forecast(order, most)[source].epochs) + 2)  # two may meet inside a block
 
 
 def taken(order: SampleOrder, samples: int) -> tuple[np.ndarray, np.ndarray]:

@@ -136,12 +136,9 @@ class SampleOrder:
         return source, epoch, chunk * self.chunk_tokens + part * segment.sequence_length
 
     def lengths(self, indices: np.ndarray) -> np.ndarray:
-        """int64[n]: the sequence length of each of these samples; a sample has one token more."""
+        """int64[n]: the sequence length of each of these samples; a sample has one token more. Batches that end where stages end never
+        mix lengths."""
         return self._sequence_lengths[self._segment_of(np.asarray(indices, dtype=np.int64))]
-
-    def length_at(self, index: int) -> int:
-        """The sequence length of one sample. Batches that end where stages end never mix lengths."""
-        return int(self.lengths(np.array([index]))[0])
 
     def find(self, source: int, start: int, end: int, *, epochs: Iterable[int]) -> np.ndarray:
         """The samples that hold any of tokens `start` to `end` (exclusive) of a source, sorted; int64[n].

@@ -20,7 +20,7 @@ from data_pipeline.admitted import NAME, Admitted, read_admitted
 from data_pipeline.alive import PATIENCE, Watch
 from data_pipeline.prepared import Prepared
 from data_pipeline.stored.orders import Windows
-from data_pipeline.stored.reader import Origin, SampleReader
+from data_pipeline.stored.reader import Arrays, Origin, SampleReader
 from data_pipeline.stored.storage import Here, Storage
 from orchestrator.errors import DataError
 
@@ -88,8 +88,8 @@ class Live:
     def tokens(self, indices: np.ndarray) -> np.ndarray:
         return self._with(indices).tokens(indices)
 
-    def tokens_and_documents(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self._with(indices).tokens_and_documents(indices)
+    def read(self, indices: np.ndarray, *, apart: bool) -> Arrays:
+        return self._with(indices).read(indices, apart=apart)
 
     def describe(self, indices: np.ndarray) -> list[Origin]:
         return self._with(indices).describe(indices)

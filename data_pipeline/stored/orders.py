@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,10 +9,11 @@ from typing import Literal
 import numpy as np
 
 from data_pipeline.blend import StageSection, stages_of
-from data_pipeline.order import SampleOrder
-from data_pipeline.order.forecast import forecast
+from data_pipeline.order import Admission, SampleOrder
+from data_pipeline.order.forecast import epochs_reached
 from data_pipeline.order.megatron import MegatronOrder
 from data_pipeline.prepared import Prepared
+from data_pipeline.stored.packed import Packed, PackedSource
 from data_pipeline.stored.reader import Order, Pieces
 from data_pipeline.stored.storage import Storage
 from data_pipeline.stored.stream import Stream
@@ -34,10 +34,11 @@ class Windows:
         length = self.samples.lengths(indices) + 1
         return Pieces(sample=np.arange(len(start)), source=source, epoch=epoch, start=start, length=length)
 
+    def filled(self, indices: np.ndarray) -> None:
+        """Windows are full."""
+
     def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
-        most = samples if self.samples.samples is None else min(samples, self.samples.samples)
-        epochs = math.floor(forecast(self.samples, most)[source].epochs) + 2  # two may meet inside a block
-        found = self.samples.find(source, start, end, epochs=range(epochs))
+        found = self.samples.find(source, start, end, epochs=epochs_reached(self.samples, source, samples))
         return found[found < samples]
 
 
@@ -55,6 +56,9 @@ class Listed:
             sample=numbers, source=self.source[indices], epoch=np.zeros_like(numbers), start=self.start[indices],
             length=np.full_like(numbers, self.length),
         )  # fmt: skip
+
+    def filled(self, indices: np.ndarray) -> None:
+        """Windows are full."""
 
     def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
         holds = (self.source == source) & (self.start < end) & (self.start + self.length > start)
@@ -79,6 +83,9 @@ class Documents:
             sample=found.row, source=found.source, epoch=np.zeros_like(found.row), start=start, length=found.end - found.start
         )
 
+    def filled(self, indices: np.ndarray) -> None:
+        """Megatron's samples are full."""
+
     def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
         """By looking through the index of the source: Megatron's order has no inverse."""
         index, starts = self.samples.sources[source], self.starts[source]
@@ -101,12 +108,14 @@ class Documents:
 
 def order_of(
     name: Literal["megatron"] | None, prepared: Prepared, storage: Storage, *, sequence_length: int, seed: int, samples: int,
-    batch: int, cache: Path | None = None,
+    batch: int, packing: Literal["best_fit"] | None = None, cache: Path | None = None,
 ) -> Order:
     """The order that a run page names, for a run of `samples` samples in batches of `batch`.
 
-    cache: where an order that is built is kept.
+    packing: how documents are put into samples, None for one stream that is cut. cache: where what is built is kept.
     """
+    if packing is not None:
+        return packed_order(prepared, storage, sequence_length=sequence_length, seed=seed, batch=batch, cache=cache)
     if name is not None:
         return megatron_order(prepared, storage, sequence_length=sequence_length, seed=seed, samples=samples, cache=cache)
     return own_order(prepared, sequence_length=sequence_length, seed=seed, batch=batch)
@@ -114,7 +123,7 @@ def order_of(
 
 def require_enough(order: Order, samples: int) -> None:
     """Raises DataError where an order ends before a run of so many samples: its sources have reached their caps."""
-    if isinstance(order, Windows) and order.samples.samples is not None and order.samples.samples < samples:
+    if isinstance(order, Windows | Packed) and order.samples.samples is not None and order.samples.samples < samples:
         raise DataError(f"the run takes {samples:,} samples, and {order.samples.why_it_ends}")
 
 
@@ -123,20 +132,46 @@ def own_order(prepared: Prepared, *, sequence_length: int, seed: int, batch: int
 
     A source that was weighed by its tokens, and has too few for one sample, is left out.
     """
+    tokens = tuple(source.train_tokens for source in prepared.sources)
+    return Windows(_own_order(prepared, prepared.admitted, tokens, sequence_length=sequence_length, seed=seed, batch=batch))
+
+
+def packed_order(
+    prepared: Prepared, storage: Storage, *, sequence_length: int, seed: int, batch: int = 1, cache: Path | None = None
+) -> Packed:
+    """The same of whole documents, packed into samples of at most `sequence_length` + 1 tokens. Weights count samples.
+
+    cache: where packings are kept. Raises DataError where stages have sequence lengths of their own.
+    """
+    lengths = sorted({stage.sequence_length or sequence_length for stage in stages_said(prepared)} - {sequence_length})
+    if lengths:
+        told = f"mixture {prepared.name!r} has stages with sequences of {', '.join(f'{length:,}' for length in lengths)} tokens"
+        fix = "leave data.packing out, or sequence_length out of the mixture's schedule"
+        raise DataError(f"{told}, and documents are packed into samples of one length, here {sequence_length:,}; {fix}")
+    sources = tuple(
+        PackedSource(Stream(prepared, storage, source.name, "train"), sequence_length + 1, cache) for source in prepared.sources
+    )
+    tokens = tuple(len(source) * sequence_length + 1 if len(source) else 0 for source in sources)
+    whole = (Admission(tokens=tokens, complete=(True,) * len(tokens)),)
+    samples = _own_order(prepared, whole, tokens, sequence_length=sequence_length, seed=seed, batch=batch)
+    return Packed(samples=samples, sources=sources)
+
+
+def _own_order(
+    prepared: Prepared, admissions: tuple[Admission, ...], tokens: tuple[int, ...], *, sequence_length: int, seed: int, batch: int
+) -> SampleOrder:
     said = stages_said(prepared)
     longest = max([sequence_length, *(stage.sequence_length or 0 for stage in said)])
     names = tuple(source.name for source in prepared.sources)
-    weights = [source.weight if source.said or source.train_tokens > longest else 0.0 for source in prepared.sources]
-    stages = stages_of(said, names=names, weights=weights, sequence_length=sequence_length, batch=batch)
-    return Windows(
-        SampleOrder(
-            admissions=prepared.admitted,
-            stages=stages,
-            seed=seed,
-            fingerprint=prepared.fingerprint,
-            names=names,
-            caps=tuple(source.max_epochs for source in prepared.sources),
-        )
+    enough = [source.said or each > longest for source, each in zip(prepared.sources, tokens, strict=True)]
+    weights = [source.weight if able else 0.0 for source, able in zip(prepared.sources, enough, strict=True)]
+    return SampleOrder(
+        admissions=admissions,
+        stages=stages_of(said, names=names, weights=weights, sequence_length=sequence_length, batch=batch),
+        seed=seed,
+        fingerprint=prepared.fingerprint,
+        names=names,
+        caps=tuple(source.max_epochs for source in prepared.sources),
     )
 
 

@@ -30,7 +30,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """Where the sequence_length + 1 tokens of one sample came from, in their order."""
+    """Where the tokens of one sample came from, in their order; padding came from nowhere."""
 
     sample: int
     source: str
@@ -47,6 +47,7 @@ class Pieces:
     epoch   int64[p]
     start   int64[p]  first token, in the stream of all training tokens of the source
     length  int64[p]  tokens
+    row     tokens that every sample is padded to; None where all have equally many
     """
 
     sample: np.ndarray
@@ -54,6 +55,16 @@ class Pieces:
     epoch: np.ndarray
     start: np.ndarray
     length: np.ndarray
+    row: int | None = None
+
+    def sizes(self, samples: int) -> np.ndarray:
+        """int64[samples]: the tokens in each of them."""
+        return np.bincount(self.sample, weights=self.length, minlength=samples).astype(np.int64)
+
+
+Arrays = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
+"""Tokens int64[n, s + 1] of n samples; the document of each token, int32[n, s + 1], counted from 0 in each sample, padding being one
+of its own; and how many tokens of each sample are no padding, int64[n]."""
 
 
 class Order(Protocol):
@@ -61,6 +72,9 @@ class Order(Protocol):
 
     def pieces(self, indices: np.ndarray) -> Pieces:
         """The pieces of the samples with these global numbers, int64[n]."""
+
+    def filled(self, indices: np.ndarray) -> np.ndarray | None:
+        """How many tokens of each of these samples are no padding, int64[n]; None for an order that has none."""
 
     def find(self, source: int, start: int, end: int, samples: int) -> np.ndarray:
         """Those of the first `samples` samples that hold any of tokens `start` to `end` of a source's stream, sorted."""
@@ -72,35 +86,49 @@ class SampleReader:
     def __init__(self, prepared: Prepared, storage: Storage, order: Order, split: Split = "train") -> None:
         self.names = tuple(source.name for source in prepared.sources)
         self.order = order
+        self._end_id = prepared.end_id
         self.streams = [Stream(prepared, storage, name, split) for name in self.names]
 
     def tokens(self, indices: np.ndarray) -> np.ndarray:
-        """The samples with these numbers, all of one length; int64[n] -> int64[n, s + 1]."""
-        return self._tokens(self.order.pieces(indices), len(indices))
-
-    def tokens_and_documents(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Also the document of each token, counted from 0 in each sample; int64[n, s + 1] and int32[n, s + 1]."""
+        """The samples with these numbers, all of one length, padded with ends of documents; int64[n] -> int64[n, s + 1]."""
         pieces = self.order.pieces(indices)
+        return self._tokens(pieces, pieces.sizes(len(indices)))
+
+    def read(self, indices: np.ndarray, *, apart: bool) -> Arrays:
+        """All that a loader hands on of the samples; the documents only where they are to be kept apart."""
+        pieces = self.order.pieces(indices)
+        sizes = pieces.sizes(len(indices))
+        documents = self._documents(pieces, sizes) if apart else None
+        return self._tokens(pieces, sizes), documents, None if pieces.row is None else sizes
+
+    def _documents(self, pieces: Pieces, sizes: np.ndarray) -> np.ndarray:
         parts = self._parts(pieces)
         sample = pieces.sample[parts.piece]
         first = np.searchsorted(sample, sample, side="left")
         number = (np.arange(len(sample)) - first).astype(np.int32)
-        documents = np.repeat(number, parts.tail - parts.head).reshape(len(indices), -1)
-        return self._tokens(pieces, len(indices)), documents
+        documents = np.repeat(number, parts.tail - parts.head)
+        if pieces.row is None:
+            return documents.reshape(len(sizes), -1)
+        padded = np.repeat(np.bincount(sample, minlength=len(sizes)).astype(np.int32), pieces.row).reshape(-1, pieces.row)
+        padded[np.arange(pieces.row) < sizes[:, None]] = documents
+        return padded
 
-    def _tokens(self, pieces: Pieces, samples: int) -> np.ndarray:
-        flat = np.empty(int(pieces.length.sum()), dtype=np.int64)
+    def _tokens(self, pieces: Pieces, sizes: np.ndarray) -> np.ndarray:
         at = np.cumsum(pieces.length) - pieces.length
+        if pieces.row is None:
+            flat = np.empty(int(pieces.length.sum()), dtype=np.int64)
+        else:
+            flat = np.full(len(sizes) * pieces.row, self._end_id, dtype=np.int64)
+            at += (np.arange(len(sizes)) * pieces.row - (np.cumsum(sizes) - sizes))[pieces.sample]
         for source in np.unique(pieces.source).tolist():
             chosen = np.flatnonzero(pieces.source == source)
             self.streams[source].read(pieces.start[chosen], pieces.length[chosen], flat, at[chosen])
-        sizes = np.bincount(pieces.sample, weights=pieces.length, minlength=samples)
-        if (sizes != sizes[:1]).any():
+        if pieces.row is None and (sizes != sizes[:1]).any():
             raise ValueError("samples of several lengths are no one array; ask for those of each length alone")
-        return flat.reshape(samples, -1)
+        return flat.reshape(len(sizes), -1)
 
     def describe(self, indices: np.ndarray) -> list[Origin]:
-        """Documents and spans of these samples; the spans of a sample, joined, are its tokens."""
+        """Documents and spans of these samples; the spans of a sample, joined, are its tokens without padding."""
         indices = np.asarray(indices, dtype=np.int64)
         pieces = self.order.pieces(indices)
         parts = self._parts(pieces)

@@ -113,6 +113,10 @@ class Stream:
     def index(self, shard: int) -> ShardIndex:
         return self._opened(shard)[0]
 
+    def index_checksum(self, shard: int) -> str:
+        """SHA-256 of a shard's index, which tells shards with other lengths of documents apart."""
+        return self._storage.files[f"{self.shards[shard]}.idx"][1]
+
     def listed(self, shard: int) -> Listed:
         """What is on record of the documents of a shard."""
         return self._opened(shard)[1]

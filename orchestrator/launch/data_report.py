@@ -19,6 +19,7 @@ from data_pipeline.report import write_report
 from data_pipeline.report.consumed import consumed_of
 from data_pipeline.report.facts import Forecast, Planned
 from data_pipeline.stored.orders import Windows
+from data_pipeline.stored.packed import Packed
 from data_pipeline.stored.storage import is_url
 from orchestrator.errors import CommandError
 from orchestrator.launch.preparing import executor_for
@@ -62,7 +63,7 @@ def _forecast(run: RunDir) -> Forecast | None:
     """What the whole run takes of each source; Megatron's order is known only when it is built, and has none."""
     feed = feed_of(run)
     order = feed.reader.order
-    if not isinstance(order, Windows):
+    if not isinstance(order, Windows | Packed):
         return None
     samples = feed.batch.samples_after(feed.total_steps)
     planned = {

@@ -7,10 +7,12 @@ read more than about four times adds little (Muennighoff et al. 2023, arXiv:2305
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from data_pipeline.order.forecast import SourceForecast, forecast
 from data_pipeline.prepared import Prepared
-from data_pipeline.stored.orders import own_order
+from data_pipeline.stored.orders import own_order, packed_order
+from data_pipeline.stored.storage import Storage
 from orchestrator.planning import Plan
 from orchestrator.units import format_count
 
@@ -21,10 +23,16 @@ _SHOWN = 8
 
 def forecast_of(prepared: Prepared, plan: Plan) -> tuple[SourceForecast, ...]:
     """Exact counts of the whole run. Raises DataError where the order has fewer samples than the run takes."""
-    samples = plan.batch.samples_after(plan.total_steps)
     batch = plan.spec.training.batch.sequences
     order = own_order(prepared, sequence_length=plan.spec.data.sequence_length, seed=plan.seed, batch=batch)
-    return forecast(order.samples, samples)
+    return forecast(order.samples, plan.batch.samples_after(plan.total_steps))
+
+
+def packed_forecast(prepared: Prepared, storage: Storage, plan: Plan, cache: Path) -> tuple[tuple[SourceForecast, ...], float]:
+    """The same of packed samples, and the part of all places that is padding. Packs the documents, and keeps that in `cache`."""
+    batch, length = plan.spec.training.batch.sequences, plan.spec.data.sequence_length
+    order = packed_order(prepared, storage, sequence_length=length, seed=plan.seed, batch=batch, cache=cache)
+    return forecast(order.samples, plan.batch.samples_after(plan.total_steps)), order.padding
 
 
 def told(sources: tuple[SourceForecast, ...]) -> Iterator[str]:

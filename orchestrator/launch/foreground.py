@@ -22,7 +22,7 @@ from data_pipeline.stored.orders import stages_said
 from data_pipeline.stored.storage import is_url, open_data
 from orchestrator.launch.assign import block_of
 from orchestrator.launch.cluster import address_for
-from orchestrator.launch.forecast import forecast_of
+from orchestrator.launch.forecast import forecast_of, packed_forecast
 from orchestrator.launch.forecast import told as forecast_lines
 from orchestrator.launch.gauges import GaugesView
 from orchestrator.launch.inventory import DEVICE, node_resources
@@ -72,6 +72,8 @@ def train(
     with _data(loaded, plan, places.data, console) as (folder, preparation):
         run = create_run(places.runs, name, loaded, hardware)
         write_execution(run, data=folder, overrides=overrides, until=until, accepted=(), cluster=cluster)
+        if loaded.spec.data.packing:
+            _pack(run, plan, folder, console)
         return _launch(run, plan, grounded, places, console, preparation)
 
 
@@ -152,10 +154,19 @@ def _prepare(loaded: LoadedRun, plan: Plan, cache: Path, console: Console) -> Pr
             raise problem_at(loaded.page, "data.prepared", found, "name the mixture page it was prepared from")
     _show(console, f"data       {mixture.name}: {prepared.train_tokens:,} training tokens in {prepared.folder}")
     _require_vocabulary(loaded, plan, prepared.vocab_size)
-    if loaded.spec.data.order is None:
+    if loaded.spec.data.order is None and loaded.spec.data.packing is None:
         for line in forecast_lines(forecast_of(prepared, plan)):
             _show(console, f"data       {line}")
     return prepared
+
+
+def _pack(run: RunDir, plan: Plan, folder: str | Path, console: Console) -> None:
+    """Packs the documents once, where every rank will find it, and says what the run will read."""
+    prepared, storage = open_data(folder, capacity=plan.spec.data.cache)
+    sources, padding = packed_forecast(prepared, storage, plan, run.order)
+    _show(console, f"data       whole documents in samples of {plan.spec.data.sequence_length + 1:,} tokens, padding {padding:.2%}")
+    for line in forecast_lines(sources):
+        _show(console, f"data       {line}")
 
 
 def _require_vocabulary(loaded: LoadedRun, plan: Plan, tokens: int) -> None:

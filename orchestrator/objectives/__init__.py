@@ -17,7 +17,7 @@ Batch = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class LossReport:
-    """loss: scalar with its graph, the mean over `tokens` targets. terms: detached scalars to log."""
+    """loss: scalar with its graph, the mean over `tokens` positions, each times its weight if the batch has any. terms: detached scalars to log."""
 
     loss: torch.Tensor
     tokens: int
@@ -54,10 +54,14 @@ class Objective(Protocol):
     @classmethod
     def from_training(cls, training: Any) -> Objective: ...
 
-    def collate(self, tokens: torch.Tensor, documents: torch.Tensor | None = None) -> Batch:
+    def collate(
+        self, tokens: torch.Tensor, documents: torch.Tensor | None = None, weights: torch.Tensor | None = None
+    ) -> Batch:
         """tokens [b, s + 1] int64 -> the tensors one micro-batch needs, on the CPU.
 
-        documents: the document of each token, [b, s + 1], where attention must stay inside documents.
+        documents: the document of each token, [b, s + 1], where attention must stay inside documents. weights: of each target,
+        [b, s] fp32, where samples have padding: 0 for it, and for the others what makes the mean over all positions of a
+        step theirs.
         """
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> LossReport:

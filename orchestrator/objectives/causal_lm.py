@@ -4,6 +4,9 @@ Row i of a batch holds s + 1 tokens; the model reads the first s and is scored o
 position is wasted and sequence length stays a round number. The loss is computed in fp32 whatever the
 model computes in: a bf16 softmax over a large vocabulary loses the digits that are being compared.
 
+Where samples end in padding, targets have weights: 0 for padding, positions / targets of the whole step for the others. The mean
+over all positions is then the mean over targets, and engines go on averaging over micro-batches and ranks of one shape.
+
 The auxiliary term z_loss * mean(log(Z)^2), Z the softmax normaliser, keeps logits from drifting
 (PaLM, arXiv:2204.02311, section 5, with coefficient 1e-4).
 """
@@ -30,10 +33,17 @@ class CausalLM:
     def from_training(cls, training: Any) -> CausalLM:
         return cls(z_loss=training.z_loss)
 
-    def collate(self, tokens: torch.Tensor, documents: torch.Tensor | None = None) -> Batch:
-        """tokens [b, s + 1] -> input_ids [b, s], labels [b, s]; with documents [b, s + 1], also those of the inputs, [b, s]."""
+    def collate(
+        self, tokens: torch.Tensor, documents: torch.Tensor | None = None, weights: torch.Tensor | None = None
+    ) -> Batch:
+        """tokens [b, s + 1] -> input_ids [b, s], labels [b, s]; with documents [b, s + 1], also those of the inputs, [b, s];
+        with weights [b, s], also these."""
         batch = {"input_ids": tokens[:, :-1].contiguous(), "labels": tokens[:, 1:].contiguous()}
-        return batch if documents is None else {**batch, "documents": documents[:, :-1].contiguous()}
+        if documents is not None:
+            batch["documents"] = documents[:, :-1].contiguous()
+        if weights is not None:
+            batch["weights"] = weights
+        return batch
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> LossReport:
         """A `transformers` model keeps documents apart where their positions begin again at 0 (its `masking_utils`)."""
@@ -42,13 +52,18 @@ class CausalLM:
 
     def score(self, logits: Logits, batch: Batch) -> LossReport:
         labels = batch["labels"]
-        loss = logits.cross_entropy(labels).mean()
+        loss = _mean(logits.cross_entropy(labels), batch)
         terms = {"cross_entropy": loss.detach()}
         if self.z_loss:
-            penalty = self.z_loss * logits.log_normaliser().square().mean()
+            penalty = self.z_loss * _mean(logits.log_normaliser().square(), batch)
             terms["z_loss"] = penalty.detach()
             loss = loss + penalty
         return LossReport(loss=loss, tokens=labels.numel(), terms=terms)
+
+
+def _mean(values: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """[b, s] -> the mean over all positions, each times its weight where the batch has weights."""
+    return (values * batch["weights"]).mean() if "weights" in batch else values.mean()
 
 
 def positions_of(documents: torch.Tensor) -> torch.Tensor:

@@ -43,6 +43,11 @@ def mixture_of(loaded: LoadedRun) -> Mixture:
         what = "a schedule" if mixture.schedule else f"max_epochs of {', '.join(capped[:5])}"
         told = f"takes samples as they are prepared, and {mixture.name!r} has {what}, which counts on all of them"
         raise problem_at(loaded.page, "data.live", told, "write live: false")
+    if loaded.spec.data.packing and (lengths := lengths_of(mixture.schedule, loaded.spec)):
+        here = ", ".join(f"{length:,}" for length in dict.fromkeys(each.sequence_length for each in lengths))
+        told = f"packs samples of one length, and the schedule of mixture {mixture.name!r} has sequences of {here} tokens"
+        fix = "leave out packing, or leave sequence_length out of the schedule"
+        raise problem_at(loaded.page, "data.packing", told, fix)
     return mixture
 
 

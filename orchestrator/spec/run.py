@@ -77,6 +77,8 @@ class Data(Section):
     the run. By default an order that depends on the data and the seed alone."""
     documents: Literal["apart"] | None = None
     """`apart`: attention stays inside documents. By default a sample is read as one text."""
+    packing: Literal["best_fit"] | None = None
+    """`best_fit`: whole documents in each sample, and a little padding. By default a stream of tokens that is cut every so many."""
     live: bool = False
     """Train while the data is prepared, on what is there so far. The order is then that in which shards were admitted, also
     when all was prepared before."""

@@ -71,7 +71,8 @@ def feed_of(run: RunDir) -> Feed:
         require_same_data(prepared.fingerprint, saved.data_fingerprint)
     order = order_of(
         spec.data.order, prepared, storage, sequence_length=spec.data.sequence_length, seed=training.seed,
-        samples=batch.samples_after(total_steps), batch=training.batch.sequences, cache=run.order,
+        samples=batch.samples_after(total_steps), batch=training.batch.sequences, packing=spec.data.packing,
+        cache=run.order,
     )  # fmt: skip
     last = last_line(run.metrics)
     return Feed(

@@ -17,6 +17,7 @@ import torch
 
 from data_pipeline.loader import Samples
 from orchestrator.errors import DataError, RunError
+from orchestrator.objectives import Batch
 from orchestrator.planning.batch import StepBatch
 from orchestrator.training.run import Callback, Run, Step
 
@@ -72,9 +73,25 @@ def _one_step(run: Run, stream: Iterator[list[Samples]], waited: float) -> Step:
     parts = next(stream)
     waited = time.perf_counter() - began
     torch.manual_seed(random_seed(run.plan.seed, batch.step, run.place.data))
-    report = run.engine.train_step([run.engine.objective.collate(part.tokens, part.documents) for part in parts], lr=lr)
+    report = run.engine.train_step(_collated(run, batch, parts), lr=lr)
     seconds = time.perf_counter() - began
     return Step(batch=batch, report=report, lr=lr, seconds=seconds, data_wait_s=waited)
+
+
+def _collated(run: Run, batch: StepBatch, parts: Sequence[Samples]) -> list[Batch]:
+    """What the engine is given of this rank's micro-batches.
+
+    Where samples have padding, every target weighs (positions / targets) of all samples of the step, on all ranks: whatever
+    share of the padding a micro-batch has, the mean over them all is that over the step's targets. The order knows their
+    number, so no rank has to ask another.
+    """
+    collate = run.engine.objective.collate
+    if all(part.filled is None for part in parts):
+        return [collate(part.tokens, part.documents) for part in parts]
+    targets = run.loader.targets(np.arange(batch.first_sample, batch.samples_after, dtype=np.int64))
+    positions = batch.sequences * run.plan.batch.length_of(batch.first_sample)
+    scale = positions / targets if targets else 0.0  # a step of samples of one token has none
+    return [collate(part.tokens, part.documents, part.weights(scale)) for part in parts]
 
 
 def random_seed(seed: int, step: int, replica: int) -> int:

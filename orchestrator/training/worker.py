@@ -89,7 +89,7 @@ def _train(
     samples = plan.batch.samples_after(plan.total_steps)
     order = order_of(
         spec.data.order, prepared, storage, sequence_length=sequences, seed=plan.seed, samples=samples, batch=batch,
-        cache=folder.order,
+        packing=spec.data.packing, cache=folder.order,
     )  # fmt: skip
     if live is None:
         require_enough(order, samples)

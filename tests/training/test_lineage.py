@@ -19,12 +19,15 @@ from tests.training.runs import Site
 
 RAMP = "'training.batch.ramp_up={start: 4, step: 4, samples: 16}'"
 
+ORDERS = {
+    "own": (), "megatron": ("data.order=megatron", "data.documents=apart"), "packed": ("data.packing=best_fit", "data.documents=apart"),
+}  # fmt: skip
 
-@pytest.fixture(scope="module", params=["own", "megatron"])
+
+@pytest.fixture(scope="module", params=list(ORDERS))
 def run(request: pytest.FixtureRequest, site: Site) -> RunDir:
     """Eight of twelve steps taken, with a ramp-up of the batch."""
-    order = ["data.order=megatron", "data.documents=apart"] if request.param == "megatron" else []
-    made = site.start(f"lineage-{request.param}", "parallelism.engine=reference", RAMP, *order, until=8)
+    made = site.start(f"lineage-{request.param}", "parallelism.engine=reference", RAMP, *ORDERS[request.param], until=8)
     assert train(str(made.path))["outcome"] == "paused"
     return made
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from data_pipeline.order.best_fit import Packing
 from orchestrator.training.checkpoint.manifest import Manifest, read_manifest, steps_on_disk
+from orchestrator.training.lineage import feed_of
 from orchestrator.training.rundir import RunDir, append_line, read_lines
 from orchestrator.training.worker import train
 from tests.distributed import run_distributed
@@ -53,6 +57,39 @@ def test_a_finished_run_leaves_everything_it_promises(straight: RunDir) -> None:
     assert [event["step"] for event in events(straight, "validated")] == [6, 12]
     assert events(straight, "baseline")[0]["validation_loss"] == events(straight, "validated")[-1]["loss"]
     assert len(events(straight, "sampled")) == 1
+
+
+def pack_badly(lengths: np.ndarray, capacity: int) -> Packing:
+    """A piece a sample, many of them short: best fit would leave hardly any padding."""
+    sizes, pieces = cycle((capacity, 4, capacity, 19, 2)), []
+    for document, length in enumerate(lengths.tolist()):
+        start = 0
+        while start < length:
+            pieces.append((document, start, min(start + next(sizes), length)))
+            start = pieces[-1][2]
+    return Packing(pieces=np.array(pieces, dtype=np.int32), ends=np.arange(len(pieces) + 1), capacity=capacity)
+
+
+def test_packed_documents_are_one_curve_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two ranks have uneven shares of each step's padding, and find the packing that the first attempt kept."""
+    monkeypatch.setattr("data_pipeline.stored.packed.pack", pack_badly)
+    packing = ["data.packing=best_fit", "data.documents=apart"]
+    alone = site.start("packed", REFERENCE, *packing)
+    assert train(str(alone.path))["outcome"] == "finished"
+    kept = sorted(path.name for path in alone.order.iterdir())
+    assert len(kept) == 2
+    run = site.start("packed-again", REFERENCE, *packing, until=4)
+    assert train(str(run.path))["outcome"] == "paused"
+    world_size, layout = LAYOUTS["zero1 x2"]
+    assert run_ranks(site.again(run, *layout, until=8), world_size)["outcome"] == "paused"
+    assert sorted(path.name for path in run.order.iterdir()) == kept
+    assert run_ranks(site.again(run, REFERENCE, "parallelism.data=auto parallelism.zero=auto"), 1)["outcome"] == "finished"
+    filled = feed_of(alone).reader.order.filled(np.arange(12 * 8))
+    assert filled is not None
+    assert abs(filled[32:64].reshape(4, 2, 4).sum(axis=2) @ [1, -1]).max() > 30, "in the steps of two ranks"
+    assert losses(run)[:4] == losses(alone)[:4]
+    assert losses(run) == pytest.approx(losses(alone), rel=0, abs=1e-5)
+    assert run.ledger.read_bytes() == alone.ledger.read_bytes()
 
 
 def test_the_ledger_shows_every_sample_once(straight: RunDir) -> None:

@@ -62,6 +62,26 @@ def live_keeps_its_own_order(spec: RunSpec[Any], architecture: Architecture) -> 
     )
 
 
+def packing_is_of_its_own_order(spec: RunSpec[Any], architecture: Architecture) -> Problem | None:
+    if spec.data.packing is None or spec.data.order is None:
+        return None
+    return Problem(
+        path="data.packing",
+        message=f"{spec.data.packing} puts whole documents into samples, and order {spec.data.order} cuts a stream of them",
+        fix="leave out packing, or leave out order",
+    )
+
+
+def packing_knows_all_documents(spec: RunSpec[Any], architecture: Architecture) -> Problem | None:
+    if spec.data.packing is None or not spec.data.live:
+        return None
+    return Problem(
+        path="data.packing",
+        message=f"{spec.data.packing} packs the documents of whole shards, and with data.live they are not all there",
+        fix="leave out packing, or write live: false",
+    )
+
+
 def live_data_is_prepared_here(spec: RunSpec[Any], architecture: Architecture) -> Problem | None:
     if not spec.data.live or spec.data.prepared is None:
         return None
@@ -74,4 +94,5 @@ def live_data_is_prepared_here(spec: RunSpec[Any], architecture: Architecture) -
 
 PAGE_RULES = (
     published_parameters, sequence_fits_positions, decay_follows_warmup, live_keeps_its_own_order, live_data_is_prepared_here,
+    packing_is_of_its_own_order, packing_knows_all_documents,
 )  # fmt: skip

@@ -61,7 +61,7 @@ class Validation(Callback):
             return
         firsts = {*range(0, trained, 4096), *(each.first_sample for each in batch.lengths if each.first_sample < trained)}
         streams = (
-            row for first, end in pairwise([*sorted(firsts), trained]) for row in run.loader.tokens(np.arange(first, end)).numpy()
+            row for first, end in pairwise([*sorted(firsts), trained]) for row in run.loader.rows(np.arange(first, end))
         )
         vocabulary = run.plan.architecture.embedding.vocab
         baseline = best_bigram(streams, self._windows.tokens.numpy(), vocabulary)
