@@ -2,8 +2,8 @@
 
     python -m benchmarks.live_faults [--kills 10] [--steps 160] [--ranks 1] [--ray] [--seed 0]
 
-Each trial starts a run on a page with `data.live`, kills what started it and everything in its process group at a random
-moment, waits until nothing of it is left, and goes on. Held against a run that nobody disturbed: loss, gradient norm and learning
+Each trial starts a run on a page with `data.live` and at a random moment of its training kills the command, torchrun and every
+worker, or, each third time, no worker. What is not killed, the preparation among it, has to end by itself; when nothing is left, the run is resumed. A trial whose run had taken its last step does not count and is made again. Held against a run that nobody disturbed: loss, gradient norm and learning
 rate of every step to the last bit, the ledger, the waves on record, every validation and every prepared file, byte for byte. The
 texts are those of the Python installation, in many small blocks, so that waves come while the run trains.
 
@@ -24,6 +24,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,6 @@ from orchestrator.launch.processes import Process, identify, mentioning, wait_go
 from orchestrator.launch.streaming import streamed
 from orchestrator.spec import load_cluster, load_run
 from orchestrator.training.callbacks.admissions import ADMITTED
-from orchestrator.training.checkpoint.manifest import find
 from orchestrator.training.create import create_run, write_execution, write_hardware
 from orchestrator.training.rundir import RunDir, last_line, read_lines
 
@@ -145,9 +145,13 @@ def main() -> int:
         expected = result_of(site, "undisturbed")
         print(f"undisturbed: {lasted:.0f} s, {len(expected.steps)} steps, {len(expected.files)} files; waves after step {came}", flush=True)
         print("trial  killed after  at step  waves  left alive  exit  losses  ledger  waves  validation  files")
-        bad = 0
-        for trial in range(options.kills):
-            bad += not disturbed(site, f"trial-{trial}", chance.uniform(2.0, lasted), expected)
+        bad = trial = 0
+        while trial < options.kills:
+            good = disturbed(site, f"trial-{trial}", chance.uniform(2.0, lasted), expected, alone=trial % 3 == 2)
+            if good is None:
+                shutil.rmtree(site.folder / f"trial-{trial}")
+                continue
+            bad, trial = bad + (not good), trial + 1
     print(f"{options.kills - bad} of {options.kills} byte-identical")
     return 1 if bad else 0
 
@@ -177,21 +181,30 @@ def undisturbed(site: Site) -> list[int]:
     return [event["step"] for event in read_lines(site.run("undisturbed").events) if event["event"] == ADMITTED]
 
 
-def disturbed(site: Site, trial: str, moment: float, expected: Result) -> bool:
-    """One run, killed once and resumed; prints how it compares."""
+def disturbed(site: Site, trial: str, moment: float, expected: Result, *, alone: bool) -> bool | None:
+    """One run, killed once and resumed; prints how it compares. None when there was nothing left to kill.
+
+    alone: no worker is killed; torchrun gives each a session of its own.
+    """
     out = site.folder / f"{trial}.out"
     run = site.run(trial)
     with out.open("w") as file:
         process = subprocess.Popen(site.command(trial), stdout=file, stderr=file, start_new_session=True)
         time.sleep(moment)
-        family = with_descendants(filter(None, [identify(process.pid)])) | preparing(site, trial)
+        prepares = preparing(site, trial)
+        family = with_descendants(filter(None, [identify(process.pid)])) | prepares
         os.killpg(process.pid, signal.SIGKILL)
+        for each in set() if alone else family - prepares:
+            with suppress(ProcessLookupError):
+                os.kill(each.pid, signal.SIGKILL)
         process.wait()
         last = last_line(run.metrics)
+        step = last["step"] if last else 0
         waves = read_admitted(folders[0]) if (folders := list(site.data(trial).glob("stream-*"))) else None
         left = wait_gone(family | mentioning(str(run.path)), GONE_S)
-        over = any(saved.step == site.steps for saved in find(run.checkpoints).good)  # then there is nothing to go on with
-        code = 0 if over else subprocess.run(site.command(trial), stdout=file, stderr=file, check=False).returncode
+        if step == site.steps:
+            return None
+        code = subprocess.run(site.command(trial), stdout=file, stderr=file, check=False).returncode
     found = result_of(site, trial)
     # A run reads of a wave when it needs it, or later: how many it knows at its end is no part of the result.
     verdicts = {
@@ -200,7 +213,6 @@ def disturbed(site: Site, trial: str, moment: float, expected: Result) -> bool:
         "validated": found.validated == expected.validated, "files": found.files == expected.files,
     }  # fmt: skip
     shown = "  ".join(f"{'equal' if same else 'DIFFER':<{width}}" for same, width in zip(verdicts.values(), (6, 6, 5, 10, 5), strict=True))
-    step = last["step"] if last else 0
     print(
         f"{trial.partition('-')[2]:<7}{moment:<14.1f}{step:<9}{len(waves.waves) if waves else 0:<7}{len(left):<12}{code:<6}{shown}",
         flush=True,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
+import math
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 def force(path: Path) -> None:
@@ -20,6 +25,7 @@ def force(path: Path) -> None:
 
 
 PARTIAL = ".partial"
+_LOOK_S = 0.2  # between two looks at a lock that another holds
 
 
 @contextmanager
@@ -51,3 +57,36 @@ def write_file(path: Path, text: str) -> None:
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def lock(path: Path, busy: Callable[[], None], *, patience: float = math.inf) -> Iterator[bool]:
+    """Holds the lock of a file, which one process can hold at a time and which ends with it; True when it is held.
+
+    busy: called once when another has it. Raises TimeoutError when it has it still after `patience` seconds. False on a file
+    system without locks.
+    """
+    deadline = time.monotonic() + patience
+    with path.open("a") as file:
+        found = _locked(file)
+        if found is None:
+            busy()
+        while found is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{path} is locked by another process")
+            time.sleep(_LOOK_S)
+            found = _locked(file)
+        yield found
+
+
+def _locked(file: TextIO) -> bool | None:
+    """Whether the lock is held now, None when another has it, False when there are no locks here."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        return False
+    return True

@@ -11,19 +11,17 @@ do the same work, and the result is the same.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from data_pipeline.admitted import NAME, read_admitted
 from data_pipeline.alive import preparing
 from data_pipeline.build import JOBS, build
-from data_pipeline.files import PARTIAL
+from data_pipeline.files import PARTIAL, lock
 from data_pipeline.mixture import Mixture
 from data_pipeline.prepared import FORMAT, Prepared, open_prepared
 from data_pipeline.progress import Event, Line
@@ -47,7 +45,8 @@ def prepare(mixture: Mixture, cache: Path, say: Say = lambda event: None, execut
         return found
     store = Store(cache / ".work" / mixture.name, mixture.page)
     store.folder.mkdir(parents=True, exist_ok=True)
-    with _lock(cache, mixture.name, say) as alone:
+    told = f"another process is preparing a mixture called {mixture.name!r} in {cache}; waiting for it"
+    with lock(cache / f".{mixture.name}.lock", lambda: say(Line(told))) as alone:
         found = _find(mixture, cache, key)
         if found is not None:
             return found
@@ -163,20 +162,3 @@ def _is_full(error: OSError) -> bool:
 
 def _size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-@contextmanager
-def _lock(cache: Path, name: str, say: Say) -> Iterator[bool]:
-    """Waits for the lock of mixtures of this name; True when it is held, False on a file system without locks."""
-    with (cache / f".{name}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(Line(f"another process is preparing a mixture called {name!r} in {cache}; waiting for it"))
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise
-            yield False
-            return
-        yield True

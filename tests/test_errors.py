@@ -37,7 +37,7 @@ def test_an_error_ends_the_command_with_its_code_and_message(
     kind: type[OrchestratorError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = kind([Problem(message="what is wrong")]) if issubclass(kind, PageError | PlanError) else kind("what is wrong")
-    monkeypatch.setattr(cli, "check", failing(error))
+    monkeypatch.setitem(cli.COMMANDS, "check", failing(error))
     assert cli.main(["check"]) == kind.exit_code
     assert capsys.readouterr().err == "error: what is wrong\n"
 
@@ -70,6 +70,6 @@ def test_a_plan_error_may_be_a_sentence() -> None:
 
 
 def test_what_is_not_the_users_mistake_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "check", failing(ZeroDivisionError()))
+    monkeypatch.setitem(cli.COMMANDS, "check", failing(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         cli.main(["check"])

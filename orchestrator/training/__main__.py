@@ -25,6 +25,7 @@ from torch import distributed
 
 from data_pipeline.stored.orders import stages_said
 from data_pipeline.stored.storage import open_data
+from data_pipeline.work.parents import live_with
 from orchestrator.errors import CommandError, OrchestratorError
 from orchestrator.planning import Plan, make_plan
 from orchestrator.planning.data import lengths_of
@@ -49,6 +50,7 @@ def main(arguments: list[str]) -> int:
     asked = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
     if "RANK" in os.environ:
+        live_with(os.getppid())  # torchrun that is killed leaves its workers alone
         distributed.init_process_group("gloo" if plan.device == "cpu" else "nccl")
     with _shown(run, plan.total_steps) if leads else contextlib.nullcontext():
         result = train(

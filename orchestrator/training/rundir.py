@@ -57,6 +57,11 @@ class RunDir:
         return self.path / "events.jsonl"
 
     @property
+    def writer(self) -> Path:
+        """Locked by the process that trains the run; says which that is."""
+        return self.path / "writer"
+
+    @property
     def ledger(self) -> Path:
         return self.path / "ledger" / "steps.jsonl"
 

@@ -8,23 +8,25 @@ only state is what lies in the run's folder.
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from data_pipeline.files import write_file
+from data_pipeline.files import lock, write_file
 from data_pipeline.loader import Loader
 from data_pipeline.stored.live import Live
 from data_pipeline.stored.orders import order_of, own_order, require_enough, stages_said
 from data_pipeline.stored.storage import open_data
 from orchestrator.engines import make_engine
 from orchestrator.engines.base import Device
-from orchestrator.errors import CheckpointError, CommandError, OrchestratorError
+from orchestrator.errors import CheckpointError, CommandError, OrchestratorError, RunError
 from orchestrator.planning import Plan, make_plan
 from orchestrator.planning.data import lengths_of
 from orchestrator.spec import ClusterSpec, load_run
@@ -45,6 +47,9 @@ from orchestrator.training.resume import require_same_data, require_same_experim
 from orchestrator.training.run import Callback, Run
 from orchestrator.training.rundir import RunDir, cut_torn_tail, read_lines
 
+PATIENCE_S = 60.0
+"""For the end of another process that still trains the run: who was told to stop, or has lost its node, needs a moment."""
+
 
 def train(
     run_dir: str, *, local_rank: int = 0, node: str = "", until: int | None = None,
@@ -61,14 +66,34 @@ def train(
     only this rank knows of are raised.
     """
     folder = RunDir(Path(run_dir))
-    gang = Gang()
-    attempt = gang.from_leader(_begin_attempt(folder) if gang.leads else 0)
+    gang, node = Gang(), node or socket.gethostname()
+    with ExitStack() as held:
+        busy = gang.from_leader(_hold(folder, held, node) if gang.leads else "")
+        if busy:
+            return _failed(RunError(busy))
+        attempt = gang.from_leader(_begin_attempt(folder) if gang.leads else 0)
+        try:
+            return _train(folder, gang, attempt, local_rank, node, until, stop_asked)
+        except OrchestratorError as error:
+            if gang.leads:
+                _record(folder, "failed", attempt=attempt, cause=type(error).__name__, message=str(error))
+            return _failed(error)
+
+
+def _failed(error: OrchestratorError) -> dict[str, Any]:
+    return {"outcome": "failed", "message": str(error), "exit_code": error.exit_code, "step": 0}
+
+
+def _hold(folder: RunDir, held: ExitStack, node: str) -> str:
+    """Takes the run for this process until `held` is closed, so that no two write to it; why not, if another keeps it."""
     try:
-        return _train(folder, gang, attempt, local_rank, node or socket.gethostname(), until, stop_asked)
-    except OrchestratorError as error:
-        if gang.leads:
-            _record(folder, "failed", attempt=attempt, cause=type(error).__name__, message=str(error))
-        return {"outcome": "failed", "message": str(error), "exit_code": error.exit_code, "step": 0}
+        locked = held.enter_context(lock(folder.writer, lambda: None, patience=PATIENCE_S))
+    except TimeoutError:
+        told = folder.writer.read_text("utf-8") or "another process"
+        return f"{told} trains run {folder.name} and did not end within {PATIENCE_S:g} s; stop it, or wait for its end, then resume"
+    if locked:
+        folder.writer.write_text(f"process {os.getpid()} on {node}", "utf-8")
+    return ""
 
 
 def _train(

@@ -21,12 +21,11 @@ from data_pipeline.order.best_fit import pack
 from data_pipeline.prepare import prepare
 from data_pipeline.prepared import Prepared
 from data_pipeline.shards import Shard
-from data_pipeline.sidecar import Sidecar
 from data_pipeline.stored.orders import order_of, packed_order, require_enough
 from data_pipeline.stored.packed import Packed
 from data_pipeline.stored.storage import Here
 from orchestrator.errors import DataError
-from tests.data_pipeline.conftest import write_texts
+from tests.data_pipeline.conftest import listed_of, write_texts
 
 LENGTH = 48
 
@@ -49,8 +48,10 @@ def loader(prepared: Prepared, order: Packed, length: int = LENGTH, apart: bool 
 
 
 def documents_of(prepared: Prepared, source: str) -> dict[str, list[int]]:
-    shards = prepared.shards(source, "train")
-    return {name: Shard(prefix)[number].tolist() for prefix in shards for number, name in enumerate(Sidecar(prefix).ids)}
+    return {
+        name: Shard(prefix)[number].tolist() for prefix in prepared.shards(source, "train")
+        for number, name in enumerate(listed_of(prepared, prefix).column("id"))
+    }  # fmt: skip
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

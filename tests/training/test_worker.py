@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data_pipeline.files import lock
 from data_pipeline.order.best_fit import Packing
 from orchestrator.training.checkpoint.manifest import Manifest, read_manifest, steps_on_disk
 from orchestrator.training.lineage import feed_of
@@ -90,6 +91,18 @@ def test_packed_documents_are_one_curve_too(site: Site, monkeypatch: pytest.Monk
     assert losses(run)[:4] == losses(alone)[:4]
     assert losses(run) == pytest.approx(losses(alone), rel=0, abs=1e-5)
     assert run.ledger.read_bytes() == alone.ledger.read_bytes()
+
+
+def test_a_run_that_another_process_trains_is_left_alone(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a run that was killed, a rank may live on; two that write to one folder would spoil it."""
+    run = site.start("held", REFERENCE)
+    monkeypatch.setattr("orchestrator.training.worker.PATIENCE_S", 0.1)
+    with lock(run.writer, lambda: None):
+        run.writer.write_text("process 7 on node a")
+        result = train(str(run.path))
+    assert (result["outcome"], result["exit_code"]) == ("failed", 4)
+    assert result["message"].startswith("process 7 on node a trains run held and did not end within 0.1 s")
+    assert not run.events.exists()
 
 
 def test_the_ledger_shows_every_sample_once(straight: RunDir) -> None:
