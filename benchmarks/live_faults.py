@@ -3,9 +3,11 @@
     python -m benchmarks.live_faults [--kills 10] [--steps 160] [--ranks 1] [--ray] [--seed 0]
 
 Each trial starts a run on a page with `data.live` and at a random moment of its training kills the command, torchrun and every
-worker, or, each third time, no worker. What is not killed, the preparation among it, has to end by itself; when nothing is left, the run is resumed. A trial whose run had taken its last step does not count and is made again. Held against a run that nobody disturbed: loss, gradient norm and learning
-rate of every step to the last bit, the ledger, the waves on record, every validation and every prepared file, byte for byte. The
-texts are those of the Python installation, in many small blocks, so that waves come while the run trains.
+worker, or, each third time, no worker. What is not killed, the preparation among it, has to end by itself; when nothing is
+left, the run is resumed. A trial whose run had taken its last step does not count and is made again. Held against a run that
+nobody disturbed: loss, gradient norm and learning rate of every step to the last bit, the ledger, the waves on record, every
+validation and every prepared file, byte for byte. The texts are those of the Python installation, in many small blocks, so
+that waves come while the run trains.
 
 Workers are started by torchrun beside the preparation, as `train` does it; with --ray by `train` and `resume` themselves.
 """

@@ -11,9 +11,11 @@ from data_pipeline.documents import Document
 
 
 def read(folder: Path, number: int, longest: int, *, source_code: bool = True) -> list[Document]:
-    """At most `number` documents of at most `longest` characters, those of the smallest hashes."""
+    """At most `number` documents of at most `longest` characters, those of the smallest hashes. Ends the program if there is none."""
     found = [entry for entry in _all(folder) if 0 < len(entry.text) <= longest]
     found = [entry for entry in found if source_code or len(str(entry.meta["language"])) == 2]
+    if not found:
+        raise SystemExit(f"{folder} is no folder of .jsonl or .jsonl.zst files with documents of at most {longest:,} characters")
     return sorted(found, key=lambda entry: hashlib.sha256(entry.text.encode()).digest())[:number]
 
 

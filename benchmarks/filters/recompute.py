@@ -1,6 +1,6 @@
 """Every measure of the filters beside a plain re-computation from its published definition, on real documents.
 
-`python -m benchmarks.filters.recompute CORPUS` takes 1,200 documents of natural languages and 200 files of code, computes each
+`python -m benchmarks.filters.recompute --corpus CORPUS` takes 1,200 documents of natural languages and 200 files of code, computes each
 measure in the fused pass, which shares words and hashes, and once more word by word with lists and dictionaries
 (`tests/data_pipeline/measures/naive.py`), and prints for each language the number of documents and of differences. With `--roots
 FOLDER`, the folder `01b_oscar_cleaning_and_filtering` of bigscience-workshop/data-preparation, ROOTS' own code computes its
