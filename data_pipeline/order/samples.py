@@ -170,9 +170,11 @@ class SampleOrder:
         return np.searchsorted(self._firsts, indices, side="right") - 1
 
     def _check(self, indices: np.ndarray) -> None:
-        if indices.size and indices.min() < 0:
+        if not indices.size:
+            return
+        if indices.min() < 0:
             raise ValueError(f"sample indices count from 0, found {indices.min()}")
-        if self.samples is not None and indices.size and indices.max() >= self.samples:
+        if self.samples is not None and indices.max() >= self.samples:
             raise DataError(f"there is no sample {indices.max():,}: {self.why_it_ends}")
 
     def _reach(self, number: int, source: int) -> float:

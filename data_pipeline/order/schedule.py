@@ -171,11 +171,13 @@ def _extend(
 def _body(state: _State, stage: Stage, parts: int, active: list[int], weights: list[int]) -> Segment:
     """A segment without end of these weights, at the cursors."""
     size, shares, fractions = block_of(weights, parts, sources=len(state.cursor))
-    whole, fraction = np.zeros((2, len(state.cursor)), dtype=np.int64)
-    whole[active], fraction[active] = shares, fractions
+    whole, fraction = [0] * len(state.cursor), [0] * len(state.cursor)
+    for s, share, part in zip(active, shares, fractions, strict=True):
+        whole[s], fraction[s] = share, part
+    by_source = np.array([whole, fraction, state.cursor], dtype=np.int64)
     return Segment(
         first=state.sample, samples=None, sequence_length=stage.sequence_length, parts=parts, block=state.block,
-        size=size, whole=whole, fraction=fraction, cursor=np.array(state.cursor, dtype=np.int64),
+        size=size, whole=by_source[0], fraction=by_source[1], cursor=by_source[2],
     )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ class Segment:
     def _locate_even(self, offset: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if self.size * self.parts == 1:  # one source alone: its chunks one after the other
             source, part = np.zeros((2, len(offset)), dtype=np.int64)
-            alone = int(self.whole.argmax())
+            alone = self.whole.tolist().index(1)
             source += alone
             return source, offset + self.cursor[alone], part
         block, place = np.divmod(offset, self.size * self.parts)
