@@ -1,4 +1,4 @@
-"""Redaction beside two published ones on the same documents, in one run: `python -m benchmarks.filters.pii CORPUS [--peer PYTHON] [--roots FILE]`.
+"""Redaction beside two published ones on the same documents, in one run: `python -m benchmarks.filters.pii --corpus CORPUS [--peer PYTHON] [--roots FILE]`.
 
 PYTHON has datatrove (`PIIFormatter`: e-mail and IP addresses); FILE is `bigscience_pii_detect_redact.py` of
 bigscience-workshop/data-preparation (e-mail, IP, keys, users). All times are processor time of one process.

@@ -1,6 +1,6 @@
 """What the filters catch of planted dirt, and what they take with it: recall and precision of each class.
 
-`python -m benchmarks.filters.planted CORPUS` chooses clean documents (`clean.py`), plants dirt of six classes into copies of
+`python -m benchmarks.filters.planted --corpus CORPUS` chooses clean documents (`clean.py`), plants dirt of six classes into copies of
 them (`dirt.py`) and personal data of five kinds into others (`personal.py`), and runs the steps over all of it together. A class
 is caught when a document of it is dropped for a reason that means this class:
 
