@@ -61,7 +61,7 @@ def line(name: str, documents: list[Document], taken: float, changed: int, more:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of .jsonl or .jsonl.zst files")
     parser.add_argument("--documents", type=int, default=1500)
     parser.add_argument("--longest", type=int, default=8000, help="characters of a document")
     parser.add_argument("--peer", help="a Python that has datatrove")
