@@ -11,13 +11,11 @@ Every argument may be an array, so that one call serves samples of many sources 
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 
 import numpy as np
 
 _ROUNDS = 6
 _FEW = 32  # a network of so few places has too few permutations to look random
-_TABLED = 2**22  # up to here what a round adds is looked up: 2,048 numbers a round
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MASK = 2**64 - 1
 _SHIFTS = tuple(map(np.uint64, (30, 27, 31)))
@@ -29,8 +27,6 @@ def permute(places: np.ndarray, sizes: np.ndarray | int, keys: np.ndarray) -> np
 
     `sizes` is int64[n] or one number, at most 2**53; `keys` is uint64[n] or, for all places, uint64[1].
     """
-    if keys.size == 1 and np.ndim(sizes) == 0 and _FEW < sizes <= _TABLED:
-        return _walked_by_table(places, int(sizes), int(keys[0]))
     return _walked(places, sizes, keys, few=_rank_of_hash, step=_feistel)
 
 
@@ -85,40 +81,6 @@ def _walked(places, sizes, keys, *, few, step) -> np.ndarray:  # type: ignore[no
         values[outside] = again
         outside = outside[again >= within.astype(np.uint64)]
     return values.astype(np.int64)
-
-
-def _walked_by_table(places: np.ndarray, size: int, key: int) -> np.ndarray:
-    """The same of one key and size: the rounds of a network on few bits are the same for all places."""
-    low_bits, rounds = _rounds(key, (size - 1).bit_length())
-    values = _through(places, low_bits, rounds)
-    outside = (values >= size).nonzero()[0]
-    while outside.size:
-        again = _through(values[outside], low_bits, rounds)
-        values[outside] = again
-        outside = outside[again >= size]
-    return values
-
-
-@lru_cache(maxsize=64)
-def _rounds(key: int, bits: int) -> tuple[int, np.ndarray]:
-    """(bits of the low half, what each round adds for every value of the other half, int64[rounds, 2 ** (larger half)])."""
-    low_bits, _, shifts = _halves(np.array(bits, np.uint64))
-    halves = np.arange(1 << (bits - int(low_bits)), dtype=np.uint64)
-    added = _mix(halves ^ (np.array(_TURNS) + np.uint64(key))[:, None])
-    added[::2] >>= shifts[0]
-    added[1::2] >>= shifts[1]
-    return int(low_bits), added.view(np.int64)
-
-
-def _through(values: np.ndarray, low_bits: int, rounds: np.ndarray) -> np.ndarray:
-    """`_feistel` by the table of its rounds; int64[n]."""
-    high, low = values >> low_bits, values & ((1 << low_bits) - 1)
-    for added in rounds:
-        high ^= added[low]
-        high, low = low, high
-    high <<= low_bits
-    high |= low
-    return high
 
 
 def _rank_of_hash(places: np.ndarray, sizes: np.ndarray, keys: np.ndarray) -> np.ndarray:
