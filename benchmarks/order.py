@@ -2,8 +2,8 @@
 
 Three things. Start-up and memory of an order of 10**12 tokens over 500 sources, plain and with every source capped (the most changes
 that a run can have), in a fresh process each. Samples located per second, in their order and at random. And the start of
-training data: from the prefix of a shard of 10**9 tokens to the places of the first batch, one epoch, alternating, in as many documents
-as the target names and in as many as C4 has for so many tokens. Each turn does either side `REPEATS` times in a row: the first finds the
+training data: from the prefix of a shard of 10**9 tokens to the places of the first batch, one epoch, alternating, in a million documents
+and in as many as C4 has for so many tokens. Each turn does either side `REPEATS` times in a row: the first finds the
 processor's caches full of what the other side left there, the least of them is what the work itself takes.
 Megatron opens the shard's index and builds GPTDataset's document, sample and shuffle index; the project's order needs only the number of
 tokens, which a prepared folder has on record. The shard is a sparse file, of whose tokens neither reads one.
