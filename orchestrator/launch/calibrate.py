@@ -64,7 +64,6 @@ def gang_of(cluster: ClusterSpec, machine: Machine) -> ClusterSpec:
 def in_gang(grounded: ClusterSpec, cluster: LoadedCluster, *, runs: Path, address: str | None, say: Say) -> Findings:
     """The probes as a training function of a gang that Ray places."""
     from orchestrator.launch.cluster import address_for
-    from orchestrator.launch.foreground import ROOT
     from orchestrator.launch.inventory import DEVICE, node_resources
     from orchestrator.launch.job import TrainJob
     from orchestrator.launch.job import run as run_job
@@ -85,7 +84,7 @@ def in_gang(grounded: ClusterSpec, cluster: LoadedCluster, *, runs: Path, addres
             max_restarts=0, function=PROBE,
         ),
         address=standing, node=node_resources(this_machine(), devices=None if cuda else world),
-        runtime_env=code_of(ROOT) if standing not in (None, "auto") else None, say=say,
+        runtime_env=code_of() if standing not in (None, "auto") else None, say=say,
     )  # fmt: skip
     if result.returned is None or "findings" not in result.returned:
         raise RunError(f"the probes failed: {result.message}")

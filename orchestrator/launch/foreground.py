@@ -46,9 +46,6 @@ from orchestrator.training.rundir import RunDir, last_line, read_lines
 from orchestrator.training.views.progress import ProgressView
 from orchestrator.training.views.wandb import WandbView
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-"""The folder of the code, which a standing cluster is sent."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
@@ -186,7 +183,7 @@ def _launch(
         train_job(run, plan, grounded),
         address=places.address,
         node=node_resources(this_machine(), devices=None if plan.device == "cuda" else plan.world_size),
-        runtime_env=code_of(ROOT) if places.address not in (None, "auto") else None,
+        runtime_env=code_of() if places.address not in (None, "auto") else None,
         say=lambda text: _show(console, text),
         views=lambda _: [
             ProgressView(run, plan.total_steps, console),

@@ -25,6 +25,7 @@ from orchestrator.launch.cluster import STOP_WAIT_S, Standing
 from orchestrator.launch.session import use_token
 from orchestrator.registry import unknown
 
+ROOT = Path(__file__).resolve().parent.parent.parent  # the folder of the code, which a standing cluster is sent
 Printer = Callable[[str], None]
 
 # What a working copy holds beside its code, in the syntax of .gitignore.
@@ -78,8 +79,8 @@ def submit(
         )
 
 
-def code_of(root: Path, *, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The runtime environment that carries the code under `root` to every node, once per content."""
+def code_of(root: Path = ROOT, *, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The runtime environment that carries the code under `root`, this project, to every node, once per content."""
     return {
         "working_dir": str(root),
         "excludes": list(NOT_SHIPPED),

@@ -44,7 +44,6 @@ def _here(mixture: Mixture, workers: int | None) -> Executor:
 
 def _on_ray(page: str, log: Path) -> Executor:
     from orchestrator.launch.cluster import address_for
-    from orchestrator.launch.foreground import ROOT
     from orchestrator.launch.jobs import code_of
     from orchestrator.launch.session import attached
     from orchestrator.spec import load_cluster
@@ -54,7 +53,7 @@ def _on_ray(page: str, log: Path) -> Executor:
     if address is None:
         raise CommandError(f"cluster {cluster.name} is not up\n  next: make up CLUSTER={page}")
     connection = ExitStack()
-    code = code_of(ROOT, environment={"RAYON_NUM_THREADS": "1"}) if address != "auto" else None
+    code = code_of(environment={"RAYON_NUM_THREADS": "1"}) if address != "auto" else None
     connection.enter_context(attached(log, address=address, runtime_env=code))
     from data_pipeline.work.ray_data import OnRay
 
