@@ -20,6 +20,7 @@ from data_pipeline.prepared import Prepared
 from data_pipeline.progress import told
 from data_pipeline.stored.orders import stages_said
 from data_pipeline.stored.storage import is_url, open_data
+from orchestrator.errors import CommandError
 from orchestrator.launch.assign import block_of
 from orchestrator.launch.cluster import address_for
 from orchestrator.launch.forecast import forecast_of, packed_forecast
@@ -45,6 +46,7 @@ from orchestrator.training.resume import require_same_experiment
 from orchestrator.training.rundir import RunDir, last_line, read_lines
 from orchestrator.training.views.progress import ProgressView
 from orchestrator.training.views.wandb import WandbView
+from orchestrator.training.writer import is_trained, who_trains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,8 @@ def resume(
 ) -> int:  # fmt: skip
     """Continues a run from its newest good checkpoint, on whatever layout the hardware now gives."""
     run = find_run(places.runs, name)
+    if is_trained(run):
+        raise CommandError(f"{who_trains(run)} has not ended; stop it, or wait for its end, then resume")
     before = json.loads(run.execution.read_text("utf-8"))
     said = [*before["overrides"], *overrides]
     loaded = load_run(run.spec, said)

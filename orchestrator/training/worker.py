@@ -8,7 +8,6 @@ only state is what lies in the run's folder.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from typing import Any
 
 import torch
 
-from data_pipeline.files import lock, write_file
+from data_pipeline.files import write_file
 from data_pipeline.loader import Loader
 from data_pipeline.stored.live import Live
 from data_pipeline.stored.orders import order_of, own_order, require_enough, stages_said
@@ -46,9 +45,7 @@ from orchestrator.training.loop import train_steps
 from orchestrator.training.resume import require_same_data, require_same_experiment
 from orchestrator.training.run import Callback, Run
 from orchestrator.training.rundir import RunDir, cut_torn_tail, read_lines
-
-PATIENCE_S = 60.0
-"""For the end of another process that still trains the run: who was told to stop, or has lost its node, needs a moment."""
+from orchestrator.training.writer import hold
 
 
 def train(
@@ -68,7 +65,7 @@ def train(
     folder = RunDir(Path(run_dir))
     gang, node = Gang(), node or socket.gethostname()
     with ExitStack() as held:
-        busy = gang.from_leader(_hold(folder, held, node) if gang.leads else "")
+        busy = gang.from_leader(hold(folder, held, node) if gang.leads else "")
         if busy:
             return _failed(RunError(busy))
         attempt = gang.from_leader(_begin_attempt(folder) if gang.leads else 0)
@@ -82,18 +79,6 @@ def train(
 
 def _failed(error: OrchestratorError) -> dict[str, Any]:
     return {"outcome": "failed", "message": str(error), "exit_code": error.exit_code, "step": 0}
-
-
-def _hold(folder: RunDir, held: ExitStack, node: str) -> str:
-    """Takes the run for this process until `held` is closed, so that no two write to it; why not, if another keeps it."""
-    try:
-        locked = held.enter_context(lock(folder.writer, lambda: None, patience=PATIENCE_S))
-    except TimeoutError:
-        told = folder.writer.read_text("utf-8") or "another process"
-        return f"{told} trains run {folder.name} and did not end within {PATIENCE_S:g} s; stop it, or wait for its end, then resume"
-    if locked:
-        folder.writer.write_text(f"process {os.getpid()} on {node}", "utf-8")
-    return ""
 
 
 def _train(

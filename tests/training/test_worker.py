@@ -13,6 +13,7 @@ import pytest
 
 from data_pipeline.files import lock
 from data_pipeline.order.best_fit import Packing
+from orchestrator.training import writer
 from orchestrator.training.checkpoint.manifest import Manifest, read_manifest, steps_on_disk
 from orchestrator.training.lineage import feed_of
 from orchestrator.training.rundir import RunDir, append_line, read_lines
@@ -96,12 +97,14 @@ def test_packed_documents_are_one_curve_too(site: Site, monkeypatch: pytest.Monk
 def test_a_run_that_another_process_trains_is_left_alone(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a run that was killed, a rank may live on; two that write to one folder would spoil it."""
     run = site.start("held", REFERENCE)
-    monkeypatch.setattr("orchestrator.training.worker.PATIENCE_S", 0.1)
+    monkeypatch.setattr(writer, "PATIENCE_S", 0.1)
     with lock(run.writer, lambda: None):
         run.writer.write_text("process 7 on node a")
         result = train(str(run.path))
+        assert writer.is_trained(run, patience=0.1)
+    assert not writer.is_trained(run)
     assert (result["outcome"], result["exit_code"]) == ("failed", 4)
-    assert result["message"].startswith("process 7 on node a trains run held and did not end within 0.1 s")
+    assert result["message"].startswith("process 7 on node a, which trains run held, did not end within 0.1 s")
     assert not run.events.exists()
 
 
