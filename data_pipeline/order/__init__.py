@@ -10,6 +10,7 @@ validation.py  which held-out windows a run is judged on
 forecast.py    what a run will take from each source, before it begins
 packing.py     where documents meet inside a sample: cu_seqlens, positions
 best_fit.py    documents packed whole into samples
+kept.py        arrays worked out once and kept
 megatron.py    Megatron's own order; megatron_blend.py which source its samples come from
 """
 

@@ -11,11 +11,8 @@ lengths alone), and kept as two arrays that are memory-mapped: some 12 bytes a p
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 
@@ -38,6 +35,10 @@ class Packing:
     def __len__(self) -> int:
         return len(self.ends) - 1
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is kept of it (kept.py), by the names of its fields."""
+        return {"pieces": self.pieces, "ends": self.ends}
+
     def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """int64[n] -> (row int64[m], pieces int32[m, 3]): row k of those asked for is its pieces in turn."""
         counts = self.ends[samples + 1] - self.ends[samples]
@@ -49,25 +50,6 @@ class Packing:
         """int64[n]: the tokens in each of these samples."""
         rows, pieces = self.locate(samples)
         return np.bincount(rows, weights=pieces[:, 2] - pieces[:, 1], minlength=len(samples)).astype(np.int64)
-
-    def save(self, folder: Path) -> None:
-        """Writes the two arrays; the folder appears under its name when it is whole, and the first of several stays."""
-        made = folder.with_name(f"{folder.name}.{uuid4().hex}.partial")
-        made.mkdir(parents=True)
-        np.save(made / "pieces.npy", self.pieces)
-        np.save(made / "ends.npy", self.ends)
-        try:
-            made.rename(folder)
-        except OSError:
-            shutil.rmtree(made)
-            if not folder.is_dir():
-                raise
-
-
-def load_packing(folder: Path, capacity: int) -> Packing:
-    """A packing that `save` wrote, memory-mapped."""
-    pieces, ends = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pieces", "ends"))
-    return Packing(pieces=pieces, ends=ends, capacity=capacity)
 
 
 def pack(lengths: np.ndarray, capacity: int, *, group: int = GROUP) -> Packing:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_pipeline.order.kept import kept
 from data_pipeline.order.megatron_blend import blending_indices, exhaustive_blending_indices
 from orchestrator.errors import DataError
 
@@ -257,18 +257,10 @@ class MegatronOrder:
         return dict(vars(index))
 
     def _kept(self, description: str, build: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """What `build` makes, or what it made before under this description; the file appears whole or not at all."""
+        """What `build` makes, or what it made before under this description."""
         if self.cache is None:
             return build()
-        folder = self.cache / hashlib.sha256(description.encode()).hexdigest()[:32]
-        if not folder.is_dir():
-            made = folder.with_name(f"{folder.name}.{os.getpid()}")
-            made.mkdir(parents=True, exist_ok=True)
-            for name, values in build().items():
-                np.save(made / f"{name}.npy", values)
-            if not folder.is_dir():
-                made.rename(folder)
-        return {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
+        return kept(self.cache / hashlib.sha256(description.encode()).hexdigest()[:32], build)
 
 
 def _blend(weights: list[float], size: int) -> dict[str, np.ndarray]:

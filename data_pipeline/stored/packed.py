@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from data_pipeline.order import SampleOrder
-from data_pipeline.order.best_fit import Packing, load_packing, pack
+from data_pipeline.order.best_fit import Packing, pack
 from data_pipeline.order.forecast import epochs_reached
+from data_pipeline.order.kept import kept
 from data_pipeline.stored.reader import Pieces
 from data_pipeline.stored.stream import Stream
 
@@ -92,9 +93,7 @@ class PackedSource:
         if cache is None:
             return pack(stream.index(shard).lengths(), capacity)
         folder = cache / f"packed-{stream.index_checksum(shard)[:32]}-{capacity}"
-        if not folder.is_dir():
-            pack(stream.index(shard).lengths(), capacity).save(folder)
-        return load_packing(folder, capacity)
+        return Packing(capacity=capacity, **kept(folder, lambda: pack(stream.index(shard).lengths(), capacity).arrays()))
 
 
 @dataclass(frozen=True, kw_only=True)

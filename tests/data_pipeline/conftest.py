@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from data_pipeline.build import writing
 from data_pipeline.mixture import load_mixture
 from data_pipeline.prepare import prepare
 from data_pipeline.prepared import Prepared
@@ -62,6 +63,13 @@ def write_texts(folder: Path, *, notes: int = 120, letters: int = 60) -> Path:
 def listed_of(prepared: Prepared, prefix: Path) -> Listed:
     """What is on record of the documents of a shard."""
     return Listed(Here(prepared.folder, prepared.files), prefix.relative_to(prepared.folder).as_posix())
+
+
+def in_small_shards(folder: Path, tokens: int) -> Prepared:
+    """The mixture of `write_texts` in shards of so few tokens that each source has several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "TOKENS_PER_SHARD", tokens)
+        return prepare(load_mixture(write_texts(folder / "texts")), folder / "cache")
 
 
 @pytest.fixture(scope="session")

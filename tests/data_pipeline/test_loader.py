@@ -13,14 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from data_pipeline.build import writing as stages
 from data_pipeline.loader import Loader
-from data_pipeline.mixture import load_mixture
-from data_pipeline.prepare import prepare
 from data_pipeline.prepared import Prepared
 from data_pipeline.shards import Shard
 from orchestrator.errors import DataError
-from tests.data_pipeline.conftest import listed_of, write_texts
+from tests.data_pipeline.conftest import in_small_shards, listed_of
 
 LENGTH = 16
 
@@ -28,10 +25,7 @@ LENGTH = 16
 @pytest.fixture(scope="module")
 def sharded(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """Shards so small that many windows reach over two of them."""
-    folder = tmp_path_factory.mktemp("sharded")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "TOKENS_PER_SHARD", 50)
-        return prepare(load_mixture(write_texts(folder / "texts")), folder / "cache")
+    return in_small_shards(tmp_path_factory.mktemp("sharded"), 50)
 
 
 @pytest.fixture(params=["one shard", "many shards"])

@@ -13,19 +13,16 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from data_pipeline.build import writing
 from data_pipeline.lineage import find_document, occurrences
 from data_pipeline.loader import Loader
-from data_pipeline.mixture import load_mixture
 from data_pipeline.order.best_fit import pack
-from data_pipeline.prepare import prepare
 from data_pipeline.prepared import Prepared
 from data_pipeline.shards import Shard
 from data_pipeline.stored.orders import order_of, packed_order, require_enough
 from data_pipeline.stored.packed import Packed
 from data_pipeline.stored.storage import Here
 from orchestrator.errors import DataError
-from tests.data_pipeline.conftest import listed_of, write_texts
+from tests.data_pipeline.conftest import in_small_shards, listed_of
 
 LENGTH = 48
 
@@ -33,10 +30,7 @@ LENGTH = 48
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """Several shards a source."""
-    folder = tmp_path_factory.mktemp("packed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writing, "TOKENS_PER_SHARD", 2000)
-        return prepare(load_mixture(write_texts(folder / "texts")), folder / "cache")
+    return in_small_shards(tmp_path_factory.mktemp("packed"), 2000)
 
 
 def packed(prepared: Prepared, length: int = LENGTH, cache: Path | None = None, **changes: Any) -> Packed:

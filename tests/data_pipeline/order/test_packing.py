@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from data_pipeline.order.best_fit import Packing, load_packing, pack
+from data_pipeline.order.best_fit import Packing, pack
+from data_pipeline.order.kept import kept
 from data_pipeline.order.packing import boundaries
 
 EOD = 0
@@ -120,10 +121,13 @@ def test_padding_on_lengths_like_those_of_text_is_small() -> None:
 
 def test_a_packing_is_kept_and_memory_mapped(tmp_path: Path) -> None:
     packing = pack(np.array([5, 0, 30, 7, 7], dtype=np.int32), 12)
-    packing.save(tmp_path / "train-00000.packed-12")
-    packing.save(tmp_path / "train-00000.packed-12")  # a process that packed meanwhile finds it there
-    assert [path.name for path in tmp_path.iterdir()] == ["train-00000.packed-12"]
-    again = load_packing(tmp_path / "train-00000.packed-12", 12)
+
+    def while_another_is_faster() -> dict[str, np.ndarray]:
+        kept(tmp_path / "packed-12", packing.arrays)
+        return packing.arrays()
+
+    again = Packing(capacity=12, **kept(tmp_path / "packed-12", while_another_is_faster))
+    assert [path.name for path in tmp_path.iterdir()] == ["packed-12"]
     assert isinstance(again.pieces, np.memmap)
     for sample in range(len(packing)):
         assert again.locate(np.array([sample]))[1].tolist() == packing.locate(np.array([sample]))[1].tolist()
